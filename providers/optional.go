@@ -24,7 +24,10 @@ type Resolve[T any] struct {
 	// ("base", "base-mini"): what a new object is called.
 	Name   string
 	Want   *T // to be completed in place
-	Have   *T // the object as it is; nil when it is to be created
+	Have   *T // the object as it is; nil when there is none
+	// Replacing says that Have will be destroyed and made anew, so nothing of
+	// it need be kept.
+	Replacing bool
 	Config Lookup
 	// Warn adds a warning about the attribute ("" for the whole block).
 	Warn func(attr, text string)

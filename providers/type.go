@@ -110,15 +110,16 @@ func (t *Type) Lane(v cty.Value) string {
 type Resolution struct {
 	Addr       addr.Addr
 	Want, Have cty.Value
+	Replacing  bool
 	Config     Lookup
 	Warn       func(attr, text string)
 }
 
 // Resolve completes r.Want; see Resolver. Computed attributes that are still
-// null afterwards are taken from r.Have.
+// null afterwards are taken from r.Have, unless it is being replaced.
 func (t *Type) Resolve(ctx context.Context, r Resolution) (cty.Value, error) {
 	want, err := t.ops.resolve(ctx, r)
-	if err != nil || r.Have.IsNull() {
+	if err != nil || r.Have.IsNull() || r.Replacing {
 		return want, err
 	}
 	attrs, have := want.AsValueMap(), r.Have.AsValueMap()

@@ -1,0 +1,59 @@
+package machine
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Facts are what a Mac is; they don't change while hostler runs.
+type Facts struct {
+	User   string
+	UID    int
+	Home   string
+	Memory uint64 // bytes
+	CPUs   int
+	MacOS  string // "26.6.2"
+}
+
+// Facts reads the machine's facts once.
+func (m *Machine) Facts() (Facts, error) { return m.facts() }
+
+func (m *Machine) readFacts() (Facts, error) {
+	f := Facts{Home: m.Getenv("HOME")}
+	print := func(program string, args ...string) (string, error) {
+		out, err := m.Run(context.Background(), Command{Program: program, Args: args})
+		return strings.TrimSpace(string(out.Stdout)), err
+	}
+	var err error
+	if f.User, err = print("id", "-un"); err != nil {
+		return f, err
+	}
+	uid, err := print("id", "-u")
+	if err != nil {
+		return f, err
+	}
+	if f.UID, err = strconv.Atoi(uid); err != nil {
+		return f, fmt.Errorf("id -u printed %q", uid)
+	}
+	text, err := print("sysctl", "hw.memsize", "hw.ncpu")
+	if err != nil {
+		return f, err
+	}
+	for line := range strings.Lines(text) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		n, err := strconv.ParseUint(value, 10, 64)
+		switch {
+		case name == "hw.memsize" && err == nil:
+			f.Memory = n
+		case name == "hw.ncpu" && err == nil:
+			f.CPUs = int(n)
+		}
+	}
+	if f.Memory == 0 || f.CPUs == 0 {
+		return f, fmt.Errorf("sysctl hw.memsize hw.ncpu printed %q", text)
+	}
+	f.MacOS, err = print("sw_vers", "-productVersion")
+	return f, err
+}

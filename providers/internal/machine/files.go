@@ -1,0 +1,163 @@
+package machine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Info is what Stat tells of a file.
+type Info struct {
+	Size int64
+	Mode fs.FileMode
+}
+
+// ReadFile reads a whole file. A missing one is fs.ErrNotExist.
+func (m *Machine) ReadFile(p string) ([]byte, error) {
+	name, err := m.local(p)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(name)
+	return data, m.inMac(err, p)
+}
+
+// Stat follows symlinks. A missing file is fs.ErrNotExist.
+func (m *Machine) Stat(p string) (Info, error) {
+	name, err := m.local(p)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return Info{}, m.inMac(err, p)
+	}
+	return Info{Size: info.Size(), Mode: info.Mode()}, nil
+}
+
+// WriteFile replaces or makes a file atomically and durably, with folders as
+// needed.
+func (m *Machine) WriteFile(p string, data []byte, perm fs.FileMode) error {
+	return m.place(p, data, perm, os.Rename)
+}
+
+// CreateFile makes a file atomically and durably; one that is already there,
+// even a dangling symlink, is fs.ErrExist and stays as it is.
+func (m *Machine) CreateFile(p string, data []byte, perm fs.FileMode) error {
+	return m.place(p, data, perm, func(from, to string) error {
+		if err := os.Link(from, to); err != nil {
+			return err
+		}
+		return os.Remove(from)
+	})
+}
+
+// place writes a temporary file beside p and puts it in p's stead by put.
+func (m *Machine) place(p string, data []byte, perm fs.FileMode, put func(from, to string) error) (err error) {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return m.inMac(err, p)
+	}
+	f, err := os.OpenFile(tempName(name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return m.inMac(err, p)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = m.inMac(err, p)
+		}
+	}()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.Chmod(perm); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := put(f.Name(), name); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// tempName is one fixed name for each file, so that what a killed place left
+// behind is reused by the next one, or swept.
+func tempName(name string) string {
+	return filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".hostler-tmp")
+}
+
+// Sweep removes what a killed WriteFile or CreateFile of p left beside it.
+func (m *Machine) Sweep(p string) error {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(tempName(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return m.inMac(err, p)
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// Rename moves a file onto another of the same file system.
+func (m *Machine) Rename(from, to string) error {
+	a, err := m.local(from)
+	if err != nil {
+		return err
+	}
+	b, err := m.local(to)
+	if err != nil {
+		return err
+	}
+	return m.inMac(os.Rename(a, b), from)
+}
+
+// Remove deletes a file; one that is gone already is success.
+func (m *Machine) Remove(p string) error {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return m.inMac(err, p)
+	}
+	return nil
+}
+
+// inMac names the machine's path in an error, not where a simulated Mac keeps
+// it.
+func (m *Machine) inMac(err error, p string) error {
+	if err == nil {
+		return nil
+	}
+	var link *os.LinkError
+	var at *fs.PathError
+	switch {
+	case errors.As(err, &link):
+		return fmt.Errorf("%s %s: %w", link.Op, p, link.Err)
+	case errors.As(err, &at):
+		return fmt.Errorf("%s %s: %w", at.Op, p, at.Err)
+	}
+	return fmt.Errorf("%s: %w", p, err)
+}

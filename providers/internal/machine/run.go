@@ -1,0 +1,144 @@
+package machine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// Command is one program to run to its end.
+type Command struct {
+	Program string   // name, or absolute path on the machine
+	Args    []string // never secret: everyone on a machine can read them
+	Env     []string // added to the machine's environment
+	Stdin   io.Reader
+	Stdout  io.Writer // if set, also gets what the program prints as it comes
+	Sudo    bool      // as root: through `sudo -n`, unless the user is root
+}
+
+// Output is what a program printed.
+type Output struct{ Stdout, Stderr []byte }
+
+// ExitError is a program that ran and did not end with status 0.
+type ExitError struct {
+	Program string
+	Args    []string
+	Code    int    // exit status; -1 when a signal ended it
+	Signal  string // name of that signal
+	Stderr  string // trimmed; stdout's end where stderr is empty
+}
+
+func (e *ExitError) Error() string {
+	how := fmt.Sprintf("exit status %d", e.Code)
+	if e.Signal != "" {
+		how = "ended by signal: " + e.Signal
+	}
+	text := strings.Join(append([]string{e.Program}, e.Args...), " ") + ": " + how
+	if e.Stderr != "" {
+		text += ": " + e.Stderr
+	}
+	return text
+}
+
+// MissingError is a program that is not installed on the machine.
+type MissingError struct{ Program string }
+
+func (e *MissingError) Error() string {
+	return fmt.Sprintf("program %q is not in PATH", e.Program)
+}
+
+// extraPath is where Homebrew puts programs; the PATH of launchd jobs and of
+// non-login shells lacks it.
+var extraPath = []string{"/opt/homebrew/bin", "/usr/local/bin"}
+
+// Run runs the program and waits for it. Errors: *MissingError, *ExitError,
+// or the context's when it was cancelled.
+func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
+	if c.Sudo {
+		facts, err := m.Facts()
+		if err != nil {
+			return Output{}, err
+		}
+		if facts.UID != 0 {
+			c.Args = append([]string{"-n", c.Program}, c.Args...)
+			c.Program = "sudo"
+		}
+	}
+	program, err := m.lookPath(c.Program)
+	if err != nil {
+		return Output{}, err
+	}
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, program, c.Args...)
+	cmd.Args[0] = c.Program
+	cmd.Env = slices.Concat(m.environ, c.Env)
+	cmd.Stdin = c.Stdin
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if c.Stdout != nil {
+		cmd.Stdout = io.MultiWriter(&stdout, c.Stdout)
+	}
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
+	cmd.WaitDelay = Grace
+	// A Ctrl-C at the terminal is for us to handle; a program that is in the
+	// middle of a change is told only when we decide so.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err = cmd.Run()
+	out := Output{stdout.Bytes(), stderr.Bytes()}
+	if ctx.Err() != nil {
+		return out, fmt.Errorf("%s: %w", c.Program, context.Cause(ctx))
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return out, c.exitError(exit, out)
+	}
+	if err != nil {
+		return out, fmt.Errorf("%s: %w", c.Program, err)
+	}
+	return out, nil
+}
+
+func (c Command) exitError(exit *exec.ExitError, out Output) error {
+	e := &ExitError{Program: c.Program, Args: c.Args, Code: exit.ExitCode(), Stderr: tail(out.Stderr)}
+	if e.Stderr == "" {
+		e.Stderr = tail(out.Stdout)
+	}
+	if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.Signal = ws.Signal().String()
+	}
+	return e
+}
+
+// tail is the trimmed end of what a program printed: enough for an error.
+func tail(out []byte) string {
+	const most = 2000
+	s := strings.TrimSpace(string(out))
+	if len(s) > most {
+		s = "…" + s[len(s)-most:]
+	}
+	return s
+}
+
+func (m *Machine) lookPath(program string) (string, error) {
+	if strings.Contains(program, "/") {
+		return m.local(program)
+	}
+	dirs := filepath.SplitList(m.Getenv("PATH"))
+	if m.root == "/" {
+		dirs = append(dirs, extraPath...)
+	}
+	for _, dir := range dirs {
+		candidate := filepath.Join(dir, program)
+		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return candidate, nil
+		}
+	}
+	return "", &MissingError{Program: program}
+}

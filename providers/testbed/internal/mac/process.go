@@ -1,0 +1,137 @@
+package mac
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Process is one tool at work on the Mac.
+type Process struct {
+	*Mac
+	Settings Settings // as they were when the process started
+	Name     string
+	Args     []string // without the name
+	Env      map[string]string
+	UID      int
+	Stdin    io.Reader
+	Stdout   io.Writer
+	Stderr   io.Writer
+	// Exec runs another tool in place of this one, as another user; ok is
+	// false for a program the Mac does not have.
+	Exec func(uid int, args []string) (code int, ok bool)
+
+	acted func()
+}
+
+// Path is where the path argument p lies on this machine: absolute paths are
+// the Mac's, others start at the working folder as they do everywhere.
+func (p *Process) Path(arg string) string {
+	if filepath.IsAbs(arg) {
+		return p.Mac.Path(arg)
+	}
+	abs, err := filepath.Abs(arg)
+	if err != nil {
+		return arg
+	}
+	return abs
+}
+
+// Root reports whether the process runs as root.
+func (p *Process) Root() bool { return p.UID == 0 }
+
+// Errorf writes one line of complaint and returns code.
+func (p *Process) Errorf(code int, format string, args ...any) int {
+	fmt.Fprintf(p.Stderr, format+"\n", args...)
+	return code
+}
+
+// Acted tells that the process has done what it was called for. A tool that
+// returns soon need not call it; one that stays (tart run) calls it once the
+// effect is there, and may be killed in the call.
+func (p *Process) Acted() {
+	if p.acted != nil {
+		p.acted()
+		p.acted = nil
+	}
+}
+
+// Perform runs body between its two lines in the log, under the fault, if any,
+// that is due for this call.
+func (p *Process) Perform(mutating bool, body func(*Process) int) int {
+	fault, err := p.strike(p.Name, p.Args)
+	if err != nil {
+		return p.Errorf(70, "%s: simulated mac: %v", p.Name, err)
+	}
+	end, err := p.begin(mutating, fault)
+	if err != nil {
+		return p.Errorf(70, "%s: simulated mac: %v", p.Name, err)
+	}
+	code := p.under(fault, body)
+	if err := end(code); err != nil {
+		return p.Errorf(70, "%s: simulated mac: %v", p.Name, err)
+	}
+	return code
+}
+
+func (p *Process) under(fault *Fault, body func(*Process) int) int {
+	if fault == nil {
+		return body(p)
+	}
+	stdout := p.Stdout
+	var held bytes.Buffer
+	switch fault.Kind {
+	case Fail:
+		io.WriteString(p.Stdout, fault.Stdout)
+		io.WriteString(p.Stderr, fault.Stderr)
+		return fault.Code
+	case Hang:
+		p.hang()
+	case Delay:
+		time.Sleep(fault.Delay)
+		return body(p)
+	case CrashBefore:
+		p.crash()
+	case KillCallerBefore:
+		killCaller()
+		return body(p)
+	case CrashAfter:
+		p.Stdout, p.acted = &held, p.crash
+	case KillCallerAfter:
+		p.Stdout, p.acted = &held, killCaller
+	case Garbage:
+		p.Stdout = &held
+	}
+	code := body(p)
+	p.Acted()
+	out := held.Bytes()
+	if fault.Kind == Garbage {
+		out = out[:len(out)/2]
+	}
+	stdout.Write(out)
+	return code
+}
+
+// hang does nothing until a signal, or the end of the Mac, ends the process.
+func (p *Process) hang() {
+	for !p.Gone(p.Settings.BootID) {
+		time.Sleep(100 * time.Millisecond)
+	}
+	p.crash()
+}
+
+// crash ends the process as SIGKILL does: nothing is flushed, released or said.
+func (p *Process) crash() {
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+func killCaller() {
+	if ppid := os.Getppid(); ppid > 1 {
+		syscall.Kill(ppid, syscall.SIGKILL)
+	}
+}

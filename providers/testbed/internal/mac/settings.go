@@ -1,0 +1,198 @@
+package mac
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const settingsFile = "mac.json"
+
+// Spec says what a simulated Mac is made of. The zero value of a field means
+// the default in its comment.
+type Spec struct {
+	Memory      uint64 // bytes; 16 GiB
+	CPUs        int    // 8
+	DiskTotal   uint64 // bytes of the APFS container; 1 TB
+	DiskFree    uint64 // bytes; 400 GB
+	Model       string // Mac14,3
+	MacOS       string // product version; 15.6.1
+	TartVersion string // 2.35.0
+	User        string // admin
+	UID         int    // 501
+	Hostname    string // mac-mini
+
+	// LoggedOut starts the Mac without a login session, so without gui/UID.
+	LoggedOut bool
+	// NoSudo makes sudo ask for a password.
+	NoSudo bool
+	// CheckPrograms makes launchd look for a job's program under the Mac's
+	// root; without it every program is taken to exist.
+	CheckPrograms bool
+	Quirks        Quirks
+
+	Registry []RemoteImage // DefaultRegistry()
+}
+
+// Quirks choose among answers that differ between versions of macOS.
+type Quirks struct {
+	// Vague answers 5 (Input/output error) where the default is more exact:
+	// 119 disabled, 122 bad ownership, 1 not permitted.
+	Vague bool
+	// Already37 answers 37 instead of 5 for a service bootstrapped twice.
+	Already37 bool
+	// InProgress36 answers 36 to a bootout that has to wait for the job.
+	InProgress36 bool
+	// BootoutUnknown is the exit code of a bootout of an unknown service: 3
+	// (also when zero), 5 or 113.
+	BootoutUnknown int
+	// DisabledBool prints true and false where newer ones print disabled and enabled.
+	DisabledBool bool
+}
+
+// Timing says how long things take on the Mac. All zero: as fast as they can.
+type Timing struct {
+	Clone    time.Duration // tart clone, while it copies
+	Pull     time.Duration // tart pull, while it downloads
+	List     time.Duration // tart list, between finding the VMs and measuring them
+	Lock     time.Duration // tart run, until the VM counts as running
+	Address  time.Duration // from running to a DHCP lease
+	Agent    time.Duration // from running to a guest agent that answers
+	Stop     time.Duration // from SIGINT to the end of tart run
+	Shutdown time.Duration // from a guest's shutdown to the end of tart run
+	Drain    time.Duration // from launchctl bootout to the end of the job
+}
+
+// RemoteImage is one image of the registry the Mac pulls from.
+type RemoteImage struct {
+	Ref       string // host/namespace:tag
+	OS        string // darwin or linux
+	CPUs      int
+	CPUMin    int
+	Memory    uint64 // bytes
+	MemoryMin uint64 // bytes
+	DiskGB    int    // decimal; the apparent size
+	UsedGB    int    // decimal; what the disk occupies once pulled
+	NoAgent   bool   // the guest agent is not installed
+	Digest    string // sha256:hex; derived from the other fields when empty
+}
+
+func (i RemoteImage) digest() string {
+	if i.Digest != "" {
+		return i.Digest
+	}
+	data, err := json.Marshal(i)
+	if err != nil {
+		panic(err) // strings, numbers and a bool always marshal
+	}
+	return fmt.Sprintf("sha256:%x", sha256.Sum256(data))
+}
+
+// Settings are what the Mac is and what a test made of it since.
+type Settings struct {
+	Spec
+	Login    bool // somebody is logged in at the screen
+	Keychain bool // the login keychain is unlocked
+	Timing   Timing
+	Clock    time.Time // zero: the machine's clock
+	Boot     time.Time
+	BootID   string // kern.bootsessionuuid
+	Slots    int    // macOS guest slots that other tools hold
+	Limits   map[string][2]string
+}
+
+// NewSettings completes a Spec with the defaults.
+func NewSettings(s Spec, now time.Time) Settings {
+	def(&s.Memory, 16<<30)
+	def(&s.CPUs, 8)
+	def(&s.DiskTotal, 1_000_000_000_000)
+	def(&s.DiskFree, 400_000_000_000)
+	def(&s.Model, "Mac14,3")
+	def(&s.MacOS, "15.6.1")
+	def(&s.TartVersion, "2.35.0")
+	def(&s.User, "admin")
+	def(&s.UID, 501)
+	def(&s.Hostname, "mac-mini")
+	for i := range s.Registry {
+		s.Registry[i].Digest = s.Registry[i].digest()
+	}
+	return Settings{
+		Spec: s, Login: !s.LoggedOut, Keychain: !s.LoggedOut,
+		Boot: now.Truncate(time.Second), BootID: BootID(),
+		Limits: map[string][2]string{
+			"cpu": {"unlimited", "unlimited"}, "filesize": {"unlimited", "unlimited"},
+			"data": {"unlimited", "unlimited"}, "stack": {"8372224", "67092480"},
+			"core": {"0", "unlimited"}, "rss": {"unlimited", "unlimited"},
+			"memlock": {"unlimited", "unlimited"}, "maxproc": {"2666", "4000"},
+			"maxfiles": {"256", "unlimited"},
+		},
+	}
+}
+
+func def[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// BootID makes the name of one boot, in the form of kern.bootsessionuuid.
+func BootID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return strings.ToUpper(fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]))
+}
+
+// Settings reads what the Mac is now.
+func (m *Mac) Settings() (Settings, error) {
+	if _, err := os.Stat(m.file(settingsFile)); err != nil {
+		return Settings{}, err
+	}
+	return Load[Settings](m, settingsFile)
+}
+
+// Set changes what the Mac is.
+func (m *Mac) Set(change func(*Settings)) error {
+	return Update(m, settingsFile, func(s *Settings) error { change(s); return nil })
+}
+
+// Publish adds an image to the registry, or moves its tag to a new one. The
+// older image stays reachable by its digest, as in a real registry.
+func (m *Mac) Publish(i RemoteImage) error {
+	i.Digest = i.digest()
+	return m.Set(func(s *Settings) { s.Registry = append(s.Registry, i) })
+}
+
+// Home is the path of the user's home folder on the Mac.
+func (s Settings) Home() string { return "/Users/" + s.User }
+
+// Layout makes the folders every Mac has.
+func (m *Mac) Layout(s Settings) error {
+	for _, d := range []string{
+		s.Home() + "/Library/LaunchAgents", s.Home() + "/Library/Logs", "/Library/LaunchDaemons", "/Library/LaunchAgents",
+		"/Library/Preferences", "/System/Library/LaunchDaemons", "/System/Volumes/Data", "/var/db/com.apple.xpc.launchd",
+		"/var/log", "/etc", "/tmp", "/private/tmp", "/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/opt/homebrew/bin",
+	} {
+		if err := os.MkdirAll(m.Path(d), 0o755); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Link installs a tool at a path of the Mac, and in Bin.
+func (m *Mac) Link(exe, tool, path string) error {
+	for _, p := range []string{filepath.Join(m.Bin(), tool), m.Path(path)} {
+		if err := os.Symlink(exe, p); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return nil
+}
