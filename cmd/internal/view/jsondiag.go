@@ -1,0 +1,77 @@
+package view
+
+import (
+	"io"
+
+	"hostler/hcl"
+)
+
+type diagnostic struct {
+	Severity string       `json:"severity"`
+	Summary  string       `json:"summary"`
+	Detail   string       `json:"detail"`
+	Address  string       `json:"address,omitempty"`
+	Range    *rangeJSON   `json:"range,omitempty"`
+	Snippet  *snippetJSON `json:"snippet,omitempty"`
+}
+
+// rangeJSON counts lines and columns from 1 and bytes from 0, like hcl.Range.
+type rangeJSON struct {
+	Filename string  `json:"filename"`
+	Start    posJSON `json:"start"`
+	End      posJSON `json:"end"`
+}
+
+type posJSON struct {
+	Line   int `json:"line"`
+	Column int `json:"column"`
+	Byte   int `json:"byte"`
+}
+
+type snippetJSON struct {
+	Context   *string   `json:"context"`
+	Code      string    `json:"code"`
+	StartLine int       `json:"start_line"`
+	From      int       `json:"highlight_start_offset"`
+	To        int       `json:"highlight_end_offset"`
+	Values    []valueOf `json:"values"`
+}
+
+func diagnosticJSON(diag *hcl.Diagnostic, files map[string]*hcl.File) diagnostic {
+	d := diagnostic{Severity: "error", Summary: diag.Summary, Detail: diag.Detail}
+	if diag.Severity == hcl.DiagWarning {
+		d.Severity = "warning"
+	}
+	if a := concerned(diag); !a.IsZero() {
+		d.Address = a.String()
+	}
+	if diag.Subject == nil {
+		return d
+	}
+	d.Range = &rangeJSON{diag.Subject.Filename, posJSON(diag.Subject.Start), posJSON(diag.Subject.End)}
+	if s := excerpt(diag, files); s != nil {
+		d.Snippet = &snippetJSON{Code: s.code, StartLine: s.line, From: s.from, To: s.to, Values: append([]valueOf{}, s.values...)}
+		if s.context != "" {
+			d.Snippet.Context = &s.context
+		}
+	}
+	return d
+}
+
+// ValidateJSON writes what `validate --json` says.
+func ValidateJSON(w io.Writer, diags hcl.Diagnostics, files map[string]*hcl.File) error {
+	list, failures := []diagnostic{}, 0
+	for _, diag := range sorted(diags) {
+		list = append(list, diagnosticJSON(diag, files))
+		if diag.Severity == hcl.DiagError {
+			failures++
+		}
+	}
+	return encode(w, struct {
+		Format      string       `json:"format_version"`
+		Valid       bool         `json:"valid"`
+		Errors      int          `json:"error_count"`
+		Warnings    int          `json:"warning_count"`
+		Diagnostics []diagnostic `json:"diagnostics"`
+	}{"1.0", failures == 0, failures, len(diags) - failures, list}, "  ")
+}

@@ -1,0 +1,215 @@
+package view
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"hostler/cmd/internal/view/term"
+	"hostler/hcl/addr"
+	"hostler/planner"
+)
+
+// step is one running operation.
+type step struct {
+	addr   addr.Addr
+	action planner.Action
+	began  time.Time
+	text   string // the provider's latest news
+}
+
+// doing and done are an action's words while it runs and when it ended.
+func doing(a planner.Action) string {
+	switch a {
+	case planner.Create:
+		return "Creating"
+	case planner.Update:
+		return "Modifying"
+	case planner.Delete:
+		return "Destroying"
+	case planner.Forget:
+		return "Forgetting"
+	}
+	return "Importing"
+}
+
+func done(a planner.Action) string {
+	switch a {
+	case planner.Create:
+		return "Creation"
+	case planner.Update:
+		return "Modifications"
+	case planner.Delete:
+		return "Destruction"
+	case planner.Forget:
+		return "Removal from state"
+	}
+	return "Import"
+}
+
+// seconds is a duration without fractions.
+func seconds(d time.Duration) string { return max(d, 0).Round(time.Second).String() }
+
+// sentence is what an event is as one line; "" for one that is told at the end.
+func sentence(e planner.Event) string {
+	id := ""
+	if e.ID != "" {
+		id = " [id=" + term.Line(e.ID) + "]"
+	}
+	a := term.Clean(e.Addr.String()) + ": "
+	switch e.Kind {
+	case planner.Refreshing:
+		return a + "Refreshing state..." + id
+	case planner.Started:
+		if e.Action == planner.Create {
+			id = "" // it has none yet
+		}
+		return a + doing(e.Action) + "..." + id
+	case planner.Progress:
+		text := ""
+		if e.Text != "" {
+			text = " " + term.Line(e.Text)
+		}
+		return fmt.Sprintf("%sStill %s... [%s elapsed]%s", a, strings.ToLower(doing(e.Action)), seconds(e.Elapsed), text)
+	case planner.Completed:
+		if e.Action == planner.Delete || e.Action == planner.Forget {
+			id = "" // it is there no more
+		}
+		if e.Action == planner.NoOp {
+			return a + "Import complete" + id
+		}
+		return fmt.Sprintf("%s%s complete after %s%s", a, done(e.Action), seconds(e.Elapsed), id)
+	case planner.Errored:
+		return fmt.Sprintf("%s%s errored after %s", a, done(e.Action), seconds(e.Elapsed))
+	}
+	return ""
+}
+
+// Event implements View.
+func (h *Human) Event(e planner.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.region != nil {
+		h.liveEvent(e)
+		return
+	}
+	if e.Kind == planner.Progress && !h.due(e) {
+		return
+	}
+	h.write(h.eventLine(e))
+}
+
+func (h *Human) eventLine(e planner.Event) string {
+	line := sentence(e)
+	if line == "" {
+		return ""
+	}
+	switch e.Kind {
+	case planner.Errored:
+		line = h.streams.ErrColor.With(term.Red, line)
+	case planner.Completed:
+		line = h.streams.ErrColor.With(term.Bold, line)
+	}
+	return line + "\n"
+}
+
+// newsEvery is how often a step that runs is worth a line of a log.
+const newsEvery = 10 * time.Second
+
+// due limits the lines about one step: providers have news far more often.
+func (h *Human) due(e planner.Event) bool {
+	if last := h.said[e.Addr]; e.Elapsed > last && e.Elapsed-last < newsEvery {
+		return false
+	}
+	h.said[e.Addr] = e.Elapsed
+	return true
+}
+
+// line writes to Err, above the redrawn lines.
+func (h *Human) line(text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	h.write(text)
+}
+
+// Result implements View.
+func (h *Human) Result(mode planner.Mode, r *planner.Result) {
+	h.mu.Lock()
+	h.steps, h.reading = nil, 0
+	h.mu.Unlock()
+	paint := h.streams.Color
+	var b strings.Builder
+	style := term.BoldGreen
+	if incomplete(r) {
+		style = term.BoldRed
+	}
+	b.WriteString("\n" + paint.With(style, Outcome(mode, r)) + "\n")
+	if incomplete(r) {
+		remainder(&b, mode, r)
+	}
+	if outputs := outputsAfter(r.Outputs); len(outputs) > 0 {
+		b.WriteString("\n" + paint.With(term.Bold, "Outputs:") + "\n\n" + OutputsText(outputs))
+	}
+	h.out(b.String())
+}
+
+func incomplete(r *planner.Result) bool {
+	return len(r.Failed) > 0 || len(r.Skipped) > 0 || r.Interrupted
+}
+
+// Outcome is the sentence that counts what an apply did; other tools read it.
+func Outcome(mode planner.Mode, r *planner.Result) string {
+	what, word := "Apply", "complete"
+	counts := fmt.Sprintf("%d added, %d changed, %d destroyed", r.Added, r.Changed, r.Removed)
+	if r.Imported > 0 {
+		counts = fmt.Sprintf("%d imported, ", r.Imported) + counts
+	}
+	if mode == planner.Destroy {
+		what, counts = "Destroy", fmt.Sprintf("%d destroyed", r.Removed)
+	}
+	if incomplete(r) {
+		word = "incomplete"
+		counts += fmt.Sprintf("; %d failed, %d skipped", len(r.Failed), len(r.Skipped))
+	}
+	return fmt.Sprintf("%s %s! Resources: %s.", what, word, counts)
+}
+
+// remainder lists what was not done and why, and what to do next.
+func remainder(b *strings.Builder, mode planner.Mode, r *planner.Result) {
+	if len(r.Failed) > 0 {
+		b.WriteString("\nFailed:\n")
+		for _, a := range slices.SortedFunc(slices.Values(r.Failed), addr.Compare) {
+			fmt.Fprintf(b, "  %s\n", term.Clean(a.String()))
+		}
+	}
+	if len(r.Skipped) > 0 {
+		b.WriteString("\nSkipped:\n")
+		for _, e := range r.Skipped {
+			fmt.Fprintf(b, "  %s, %s\n", term.Clean(e.Addr.String()), because(e))
+		}
+	}
+	if r.Interrupted {
+		b.WriteString("\nThe run was interrupted: what was running has ended, what is listed as skipped was not begun.\n")
+	}
+	command := "apply"
+	if mode == planner.Destroy {
+		command = "destroy"
+	}
+	again := "Mend the cause, then run the following command to do the rest:"
+	if len(r.Failed) == 0 {
+		again = "Run the following command to do the rest:"
+	}
+	fmt.Fprintf(b, "\nWhat was done is recorded in the state. %s\n    hostler %s\n", again, command)
+}
+
+// because says why a step was skipped.
+func because(e planner.Event) string {
+	if e.Because.IsZero() {
+		return "because the run was interrupted"
+	}
+	return "because " + term.Clean(e.Because.String()) + " failed"
+}
