@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"hostler/cmd/internal/view/excerpt"
+	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
 	"hostler/hcl/addr"
 	"hostler/planner"
@@ -26,9 +28,9 @@ type JSON struct {
 	mu      sync.Mutex
 }
 
-// NewJSON returns a view that writes to w; version is hostler's own.
-func NewJSON(w io.Writer, now func() time.Time, version string) *JSON {
-	return &JSON{w: w, now: now, version: version}
+// NewJSON returns a view on these streams; version is hostler's own.
+func NewJSON(s term.Streams, version string) *JSON {
+	return &JSON{w: s.Out, now: s.Now, version: version}
 }
 
 type fields map[string]any
@@ -238,12 +240,12 @@ func skipped(events []planner.Event) []string {
 
 // Diagnostics implements View.
 func (j *JSON) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File) {
-	for _, diag := range sorted(diags) {
+	for _, diag := range excerpt.Sorted(diags) {
 		level, word := "error", "Error: "
 		if diag.Severity == hcl.DiagWarning {
 			level, word = "warn", "Warning: "
 		}
-		j.emit(level, "diagnostic", word+diag.Summary, fields{"diagnostic": diagnosticJSON(diag, files)})
+		j.emit(level, "diagnostic", word+diag.Summary, fields{"diagnostic": excerpt.JSON(diag, files)})
 	}
 }
 
@@ -254,4 +256,22 @@ func (j *JSON) Note(text string) { j.emit("info", "log", text, nil) }
 func VersionJSON(w io.Writer, version, platform string) error {
 	return encode(w, fields{"terraform_version": TerraformVersion, "hostler_version": version, "platform": platform,
 		"provider_selections": fields{}, "terraform_outdated": false}, "  ")
+}
+
+// ValidateJSON writes what `validate --json` says.
+func ValidateJSON(w io.Writer, diags hcl.Diagnostics, files map[string]*hcl.File) error {
+	list, failures := []excerpt.Diagnostic{}, 0
+	for _, diag := range excerpt.Sorted(diags) {
+		list = append(list, excerpt.JSON(diag, files))
+		if diag.Severity == hcl.DiagError {
+			failures++
+		}
+	}
+	return encode(w, struct {
+		Format      string               `json:"format_version"`
+		Valid       bool                 `json:"valid"`
+		Errors      int                  `json:"error_count"`
+		Warnings    int                  `json:"warning_count"`
+		Diagnostics []excerpt.Diagnostic `json:"diagnostics"`
+	}{"1.0", failures == 0, failures, len(diags) - failures, list}, "  ")
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/cmd/internal/view/value"
 	"hostler/hcl/addr"
 	"hostler/planner"
 )
@@ -76,17 +77,17 @@ func PlanJSON(w io.Writer, p *planner.Plan, version string, errored bool) error 
 	prior := valuesDoc{Outputs: map[string]outputDoc{}}
 	for _, c := range p.Changes {
 		doc.Changes = append(doc.Changes, resourceChangeDoc(c))
-		if !absent(c.Before) {
+		if !value.Absent(c.Before) {
 			before := c.Addr
 			if !c.MovedFrom.IsZero() {
 				before = c.MovedFrom
 			}
-			prior.Root.Resources = append(prior.Root.Resources, resourceDoc{resourceName: nameDoc(before), Values: plain(c.Before),
+			prior.Root.Resources = append(prior.Root.Resources, resourceDoc{resourceName: nameDoc(before), Values: value.Plain(c.Before),
 				Sensitive: fields{}, DependsOn: addrs(c.PriorDeps), Tainted: c.Tainted})
 		}
-		if !absent(c.After) && c.Action != planner.Delete && c.Action != planner.Forget {
+		if !value.Absent(c.After) && c.Action != planner.Delete && c.Action != planner.Forget {
 			doc.Planned.Root.Resources = append(doc.Planned.Root.Resources, resourceDoc{resourceName: nameDoc(c.Addr),
-				Values: plain(c.After), Sensitive: fields{}, DependsOn: addrs(c.Deps)})
+				Values: value.Plain(c.After), Sensitive: fields{}, DependsOn: addrs(c.Deps)})
 		}
 	}
 	for i := range p.Drift {
@@ -95,10 +96,10 @@ func PlanJSON(w io.Writer, p *planner.Plan, version string, errored bool) error 
 	for _, o := range p.Outputs {
 		before, after := hide(o.Before, o.Sensitive), hide(o.After, o.Sensitive)
 		doc.Outputs[o.Name] = values(actions(o.Action), before, after)
-		if !absent(o.Before) {
+		if !value.Absent(o.Before) {
 			prior.Outputs[o.Name] = outputOf(before, o.Sensitive)
 		}
-		if !absent(o.After) {
+		if !value.Absent(o.After) {
 			doc.Planned.Outputs[o.Name] = outputOf(after, o.Sensitive)
 		}
 	}
@@ -126,7 +127,7 @@ func resourceChangeDoc(c *planner.Change) resourceChange {
 }
 
 func values(actions []string, before, after cty.Value) changeDoc {
-	return changeDoc{Actions: actions, Before: plain(before), After: plain(after), AfterUnknown: unknown(after),
+	return changeDoc{Actions: actions, Before: value.Plain(before), After: value.Plain(after), AfterUnknown: unknown(after),
 		BeforeSensitive: sensitive(before), AfterSensitive: sensitive(after)}
 }
 
@@ -139,7 +140,7 @@ func actions(a planner.Action) []string {
 
 // unknown says that nothing is: values are all known when they are planned.
 func unknown(after cty.Value) any {
-	if container(after) && after.Type().IsObjectType() {
+	if value.Container(after) && after.Type().IsObjectType() {
 		return fields{}
 	}
 	return false
@@ -147,14 +148,14 @@ func unknown(after cty.Value) any {
 
 // sensitive mirrors a value with true where something is left out.
 func sensitive(v cty.Value) any {
-	if marked(v) {
+	if value.Marked(v) {
 		return true
 	}
-	if !container(v) {
+	if !value.Container(v) {
 		return false
 	}
-	names, children := elements(v)
-	if keyed(v) {
+	names, children := value.Elements(v)
+	if value.Keyed(v) {
 		tree := fields{}
 		for i, child := range children {
 			if s := sensitive(child); telling(s) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/cmd/internal/view/value"
 	"hostler/hcl/addr"
 	"hostler/state"
 )
@@ -43,9 +44,9 @@ type outputDoc struct {
 }
 
 func outputOf(v cty.Value, sensitive bool) outputDoc {
-	o := outputDoc{Sensitive: sensitive || marked(v), Value: plain(v)}
+	o := outputDoc{Sensitive: sensitive || value.Marked(v), Value: value.Plain(v)}
 	if v != cty.NilVal {
-		o.Type = typeJSON(v.Type())
+		o.Type = value.TypeJSON(v.Type())
 	}
 	return o
 }
@@ -63,7 +64,7 @@ func OutputsJSON(w io.Writer, list []Output) error { return encode(w, outputsJSO
 
 // OutputJSON writes one output's value; null if it is sensitive.
 func OutputJSON(w io.Writer, o Output) error {
-	return encode(w, plain(hide(o.Value, o.Sensitive)), "  ")
+	return encode(w, value.Plain(hide(o.Value, o.Sensitive)), "  ")
 }
 
 // StateJSON writes a state as `show --json` does: Terraform's format 1.0.

@@ -99,7 +99,7 @@ func (h *Human) running() []string {
 	cols := h.region.Cols() - 2
 	var lines []string
 	if h.reading > 0 {
-		lines = append(lines, glyph+term.Truncate("Refreshing state... "+count(h.reading, "object"), cols))
+		lines = append(lines, glyph+term.Truncate("Refreshing state... "+term.Count(h.reading, "object"), cols))
 	}
 	for _, s := range h.steps {
 		text := fmt.Sprintf("%s: %s... [%s elapsed]", term.Clean(s.addr.String()), doing(s.action), seconds(h.streams.Now().Sub(s.began).Truncate(time.Second)))

@@ -10,13 +10,11 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
+	"hostler/cmd/internal/view/value"
 	"hostler/hcl"
 	"hostler/planner"
 	"hostler/state"
 )
-
-// nothing is the value that is not there.
-var nothing = cty.NullVal(cty.DynamicPseudoType)
 
 // Output is one output value as it is now.
 type Output struct {
@@ -30,7 +28,7 @@ func Outputs(recorded map[string]state.Output) ([]Output, error) {
 	var list []Output
 	for _, name := range slices.Sorted(maps.Keys(recorded)) {
 		o := recorded[name]
-		out := Output{Name: name, Sensitive: o.Sensitive, Value: nothing}
+		out := Output{Name: name, Sensitive: o.Sensitive, Value: cty.NullVal(cty.DynamicPseudoType)}
 		if !o.Sensitive && len(o.Value) > 0 {
 			typ, err := ctyjson.UnmarshalType(o.Type)
 			if err != nil {
@@ -48,7 +46,7 @@ func Outputs(recorded map[string]state.Output) ([]Output, error) {
 func outputsAfter(changes []planner.OutputChange) []Output {
 	var list []Output
 	for _, c := range changes {
-		if !absent(c.After) {
+		if !value.Absent(c.After) {
 			list = append(list, Output{Name: c.Name, Sensitive: c.Sensitive, Value: c.After})
 		}
 	}
@@ -57,7 +55,7 @@ func outputsAfter(changes []planner.OutputChange) []Output {
 
 // hide marks the value of a sensitive output, so that nothing shows it.
 func hide(v cty.Value, sensitive bool) cty.Value {
-	if !sensitive || absent(v) {
+	if !sensitive || value.Absent(v) {
 		return v
 	}
 	return v.Mark(hcl.Sensitive)
@@ -67,33 +65,29 @@ func hide(v cty.Value, sensitive bool) cty.Value {
 func OutputsText(list []Output) string {
 	var b strings.Builder
 	for _, o := range list {
-		value := "<sensitive>"
-		if !o.Sensitive && !marked(o.Value) {
-			value = text(o.Value, "")
-		}
-		b.WriteString(o.Name + " = " + value + "\n")
+		b.WriteString(o.Name + " = " + OutputText(o))
 	}
 	return b.String()
 }
 
 // OutputText is one output's value for people.
 func OutputText(o Output) string {
-	if o.Sensitive || marked(o.Value) {
+	if o.Sensitive || value.Marked(o.Value) {
 		return "<sensitive>\n"
 	}
-	return text(o.Value, "") + "\n"
+	return value.Text(o.Value, "") + "\n"
 }
 
 // OutputRaw is the bare text of a string, number or bool, for shells.
 func OutputRaw(o Output) (string, error) {
-	if o.Sensitive || marked(o.Value) {
+	if o.Sensitive || value.Marked(o.Value) {
 		return "", fmt.Errorf("output %q is sensitive, and its value is kept nowhere; read it where it comes from", o.Name)
 	}
-	if absent(o.Value) {
+	if value.Absent(o.Value) {
 		return "", fmt.Errorf("output %q is null, which has no raw form; use --json", o.Name)
 	}
 	s, err := convert.Convert(o.Value, cty.String)
-	if err != nil || !hasText(s) {
+	if err != nil || !value.HasText(s) {
 		return "", fmt.Errorf("output %q is %s, and only strings, numbers and bools have a raw form; use --json", o.Name, o.Value.Type().FriendlyName())
 	}
 	return s.AsString(), nil

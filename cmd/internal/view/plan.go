@@ -5,7 +5,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/cmd/internal/view/diff"
 	"hostler/cmd/internal/view/term"
+	"hostler/cmd/internal/view/value"
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/planner"
@@ -80,7 +84,7 @@ func (w *planWriter) recovered(list []planner.Recovery) {
 	if len(list) == 1 {
 		were = "was"
 	}
-	w.WriteString("\n" + w.paint.With(term.Bold, fmt.Sprintf("%s %s interrupted by an earlier run:", count(len(list), "operation"), were)) + "\n")
+	w.WriteString("\n" + w.paint.With(term.Bold, fmt.Sprintf("%s %s interrupted by an earlier run:", term.Count(len(list), "operation"), were)) + "\n")
 	for _, r := range list {
 		fmt.Fprintf(w, "  %s: %s\n", r.Addr, recovery(r))
 	}
@@ -155,8 +159,8 @@ func (w *planWriter) legend(changes []*planner.Change) {
 		{planner.Replace, "destroy and then create replacement"}, {planner.Forget, "forget, but leave the object alone"},
 	} {
 		if used[a.action] {
-			d := diff{paint: w.paint}
-			d.lead(0, actionSymbol(a.action))
+			d := diff.Writer{Paint: w.paint}
+			d.Lead(0, actionSymbol(a.action))
 			w.WriteString(d.String() + a.means + "\n")
 		}
 	}
@@ -237,7 +241,7 @@ func headline(c *planner.Change) []string {
 		lines = append(lines, "(moved from "+c.MovedFrom.String()+")")
 	}
 	if c.ImportID != "" && c.Action != planner.NoOp {
-		lines = append(lines, "(imported from "+quote(c.ImportID)+")")
+		lines = append(lines, "(imported from "+value.Quote(c.ImportID)+")")
 	}
 	return lines
 }
@@ -259,16 +263,16 @@ func (w *planWriter) change(c *planner.Change, comments []string, drift bool) {
 	case c.Action == planner.Forget:
 		after = before
 	case c.Action == planner.Delete:
-		after = nothing
-	case c.Action == planner.NoOp && absent(after):
+		after = cty.NilVal
+	case c.Action == planner.NoOp && value.Absent(after):
 		after = before
-	case c.Action == planner.NoOp && absent(before):
+	case c.Action == planner.NoOp && value.Absent(before):
 		before = after
 	default:
-		after = settled(s, before, after)
+		after = diff.Settled(s, before, after)
 	}
-	d := diff{paint: w.paint, all: c.Action == planner.NoOp && c.ImportID != ""}
-	d.object(s, c.Addr, actionSymbol(c.Action), before, after, c.Replacing)
+	d := diff.Writer{Paint: w.paint, All: c.Action == planner.NoOp && c.ImportID != ""}
+	d.Object(s, c.Addr, actionSymbol(c.Action), before, after, c.Replacing)
 	w.Write(d.Bytes())
 }
 
@@ -277,12 +281,12 @@ func (w *planWriter) outputs(list []planner.OutputChange) {
 		return
 	}
 	w.WriteString("\n" + w.paint.With(term.Bold, "Changes to Outputs:") + "\n")
-	d := diff{paint: w.paint}
-	var entries []entry
+	d := diff.Writer{Paint: w.paint}
+	var entries []diff.Entry
 	for _, o := range list {
-		entries = append(entries, entry{key: o.Name, before: hide(o.Before, o.Sensitive), after: hide(o.After, o.Sensitive), keep: true})
+		entries = append(entries, diff.Entry{Key: o.Name, Before: hide(o.Before, o.Sensitive), After: hide(o.After, o.Sensitive), Keep: true})
 	}
-	d.list(0, entries, "output", d.null(), false)
+	d.Named(entries)
 	w.Write(d.Bytes())
 }
 
@@ -309,7 +313,7 @@ func (w *planWriter) ending(end Ending, interactive bool) {
 	case end.SavedAs != "":
 		w.rule()
 		fmt.Fprintf(w, "\nSaved the plan to: %s\n", term.Clean(end.SavedAs))
-		fmt.Fprintf(w, "\nTo perform exactly these actions, run the following command to apply:\n    hostler apply %s\n", quote(end.SavedAs))
+		fmt.Fprintf(w, "\nTo perform exactly these actions, run the following command to apply:\n    hostler apply %s\n", value.Quote(end.SavedAs))
 	case end.Unsaved && interactive:
 		w.rule()
 		w.say(`Note: You didn't use the --out option to save this plan, so hostler can't guarantee to take exactly these actions if you run "hostler apply" now.`)

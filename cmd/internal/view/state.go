@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
+	"hostler/cmd/internal/view/diff"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
@@ -49,8 +50,8 @@ func ResourceText(a addr.Addr, r *state.Resource, s *schema.Block, paint term.Pa
 	if r.Tainted {
 		title += " (tainted)"
 	}
-	d := diff{paint: paint, plain: true, all: true}
-	d.object(s, a, " ", v, v, nil)
+	d := diff.Writer{Paint: paint, Plain: true, All: true}
+	d.Object(s, a, " ", v, v, nil)
 	return paint.With(term.Bold, title) + "\n" + d.String(), nil
 }
 

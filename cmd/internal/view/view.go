@@ -13,8 +13,10 @@
 //     a map, and time is read from Streams.Now only.
 //
 // Start at View, which commands talk to without asking which it is; plan.go
-// and diff.go draw a plan, progress.go what happens during an apply, json.go
-// is the view for programs, and jsonplan.go and jsonstate.go are its documents.
+// draws a plan, progress.go what happens during an apply, json.go is the view
+// for programs, and jsonplan.go and jsonstate.go are its documents. Below are
+// diff (two objects as a block), excerpt (a diagnostic and its place in the
+// files), value (what a value looks like) and term (what a terminal can do).
 package view
 
 import (
@@ -23,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"hostler/cmd/internal/view/excerpt"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
 	"hostler/hcl/addr"
@@ -106,9 +109,9 @@ func (h *Human) Plan(p *planner.Plan, end Ending) {
 
 // Diagnostics implements View.
 func (h *Human) Diagnostics(diags hcl.Diagnostics, files map[string]*hcl.File) {
-	w := diagWriter{files: files, paint: h.streams.ErrColor, width: h.streams.Width}
-	for _, diag := range sorted(diags) {
-		h.line(w.text(diag))
+	w := excerpt.Writer{Files: files, Paint: h.streams.ErrColor, Width: h.streams.Width}
+	for _, diag := range excerpt.Sorted(diags) {
+		h.line(w.Text(diag))
 	}
 }
 
@@ -132,13 +135,16 @@ type Holder struct {
 	User, Host      string
 	Operation, Path string
 	Since           time.Time
-	ID              string // what force-unlock takes
+	ID              string // what force-unlock takes; "" when the holder has not said who it is
 }
 
 // LockHeld says whom we wait for.
 func LockHeld(h Holder, now time.Time) string {
-	return fmt.Sprintf("Waiting for the state lock of %s: held by process %d of %s@%s (%s) for %s.",
-		h.Path, h.PID, h.User, h.Host, h.Operation, seconds(now.Sub(h.Since)))
+	if h.ID == "" {
+		return "Waiting for the state lock of " + h.Path + ", which another process holds."
+	}
+	return fmt.Sprintf("Waiting for the state lock of %s: %s by %s@%s (process %d) holds it since %s ago, lock ID %s.",
+		h.Path, h.Operation, h.User, h.Host, h.PID, seconds(now.Sub(h.Since)), h.ID)
 }
 
 // Stopping says what the first interrupt does.

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -55,6 +56,14 @@ func Clean(s string) string {
 // Line is Clean on one line: what ends a line or jumps in it becomes a space.
 func Line(s string) string {
 	return Clean(strings.Join(strings.Fields(s), " "))
+}
+
+// Count is "1 noun" or "2 nouns".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }
 
 // columns is how many columns a rune takes.

@@ -1,4 +1,4 @@
-package view
+package excerpt
 
 import (
 	"cmp"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/cmd/internal/view/term"
+	"hostler/cmd/internal/view/value"
 	"hostler/hcl"
 )
 
@@ -57,24 +59,24 @@ const textMost = 60
 func statement(v cty.Value) string {
 	switch typ := v.Type(); {
 	case v.IsMarked():
-		return "is " + redacted
+		return "is " + value.Redacted
 	case !v.IsKnown() && typ == cty.DynamicPseudoType:
 		return "is not known yet"
 	case !v.IsKnown():
 		return "is a " + typ.FriendlyName() + ", not known yet"
 	case v.IsNull():
 		return "is null"
-	case hasText(v) && len(v.AsString()) > textMost:
+	case value.HasText(v) && len(v.AsString()) > textMost:
 		s := v.AsString()
 		cut := textMost
 		for !utf8.RuneStart(s[cut]) {
 			cut--
 		}
-		return fmt.Sprintf("is %s… (%s)", quote(s[:cut]), count(utf8.RuneCountInString(s), "character"))
-	case !container(v):
-		return "is " + scalar(v)
+		return fmt.Sprintf("is %s… (%s)", value.Quote(s[:cut]), term.Count(utf8.RuneCountInString(s), "character"))
+	case !value.Container(v):
+		return "is " + value.Scalar(v)
 	case typ.IsObjectType():
-		names := attrNames(nil, v, v)
+		names := value.Names(v)
 		if len(names) == 0 {
 			return "is object with no attributes"
 		}
@@ -82,12 +84,12 @@ func statement(v cty.Value) string {
 			return fmt.Sprintf("is object with %d attributes", len(names))
 		}
 		for i, name := range names {
-			names[i] = quote(name)
+			names[i] = value.Quote(name)
 		}
-		return fmt.Sprintf("is object with %s %s", count(len(names), "attribute"), strings.Join(names, ", "))
+		return fmt.Sprintf("is object with %s %s", term.Count(len(names), "attribute"), strings.Join(names, ", "))
 	case v.LengthInt() == 0:
 		return "is empty " + typ.FriendlyName()
 	default:
-		return fmt.Sprintf("is %s with %s", typ.FriendlyName(), count(v.LengthInt(), "element"))
+		return fmt.Sprintf("is %s with %s", typ.FriendlyName(), term.Count(v.LengthInt(), "element"))
 	}
 }

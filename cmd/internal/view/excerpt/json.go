@@ -1,12 +1,11 @@
-package view
+package excerpt
 
 import (
-	"io"
-
 	"hostler/hcl"
 )
 
-type diagnostic struct {
+// Diagnostic is a diagnostic as programs read it.
+type Diagnostic struct {
 	Severity string       `json:"severity"`
 	Summary  string       `json:"summary"`
 	Detail   string       `json:"detail"`
@@ -37,8 +36,9 @@ type snippetJSON struct {
 	Values    []valueOf `json:"values"`
 }
 
-func diagnosticJSON(diag *hcl.Diagnostic, files map[string]*hcl.File) diagnostic {
-	d := diagnostic{Severity: "error", Summary: diag.Summary, Detail: diag.Detail}
+// JSON is a diagnostic for programs.
+func JSON(diag *hcl.Diagnostic, files map[string]*hcl.File) Diagnostic {
+	d := Diagnostic{Severity: "error", Summary: diag.Summary, Detail: diag.Detail}
 	if diag.Severity == hcl.DiagWarning {
 		d.Severity = "warning"
 	}
@@ -56,22 +56,4 @@ func diagnosticJSON(diag *hcl.Diagnostic, files map[string]*hcl.File) diagnostic
 		}
 	}
 	return d
-}
-
-// ValidateJSON writes what `validate --json` says.
-func ValidateJSON(w io.Writer, diags hcl.Diagnostics, files map[string]*hcl.File) error {
-	list, failures := []diagnostic{}, 0
-	for _, diag := range sorted(diags) {
-		list = append(list, diagnosticJSON(diag, files))
-		if diag.Severity == hcl.DiagError {
-			failures++
-		}
-	}
-	return encode(w, struct {
-		Format      string       `json:"format_version"`
-		Valid       bool         `json:"valid"`
-		Errors      int          `json:"error_count"`
-		Warnings    int          `json:"warning_count"`
-		Diagnostics []diagnostic `json:"diagnostics"`
-	}{"1.0", failures == 0, failures, len(diags) - failures, list}, "  ")
 }

@@ -1,4 +1,10 @@
-package view
+// Package excerpt draws diagnostics with the place in the files that they are
+// about: the lines, what is meant in them, and the values it refers to.
+//
+// Text is for people and JSON for programs, and both point at the same bytes.
+// Files that changed since, or are not there, cost the excerpt and nothing
+// else.
+package excerpt
 
 import (
 	"cmp"
@@ -12,10 +18,10 @@ import (
 	"hostler/hcl/addr"
 )
 
-// sorted orders diagnostics as they are read: warnings before errors, so that
+// Sorted orders diagnostics as they are read: warnings before errors, so that
 // the last on the screen are those that matter; what concerns no file first;
 // then by file and position.
-func sorted(diags hcl.Diagnostics) hcl.Diagnostics {
+func Sorted(diags hcl.Diagnostics) hcl.Diagnostics {
 	list := slices.Clone(diags)
 	slices.SortStableFunc(list, func(a, b *hcl.Diagnostic) int {
 		if a.Severity != b.Severity {
@@ -47,45 +53,45 @@ func concerned(diag *hcl.Diagnostic) addr.Addr {
 	return a
 }
 
-// diagWriter draws diagnostics.
-type diagWriter struct {
-	files map[string]*hcl.File
-	paint term.Paint
-	width int
+// Writer draws diagnostics.
+type Writer struct {
+	Files map[string]*hcl.File // by the names in ranges
+	Paint term.Paint
+	Width int // columns
 }
 
-// text is one diagnostic: with colours inside a rule on its left, else bare.
-func (w diagWriter) text(diag *hcl.Diagnostic) string {
+// Text is one diagnostic: with colours inside a rule on its left, else bare.
+func (w Writer) Text(diag *hcl.Diagnostic) string {
 	style, word := term.Red, "Error"
 	if diag.Severity == hcl.DiagWarning {
 		style, word = term.Yellow, "Warning"
 	}
-	width := w.width
-	if w.paint {
+	width := w.Width
+	if w.Paint {
 		width -= 2
 	}
 	var b strings.Builder
-	b.WriteString(w.paint.With(style, word+":") + " " + w.paint.With(term.Bold, term.Line(diag.Summary)) + "\n")
+	b.WriteString(w.Paint.With(style, word+":") + " " + w.Paint.With(term.Bold, term.Line(diag.Summary)) + "\n")
 	if where := w.where(diag); where != "" {
 		b.WriteString("\n" + where)
 	}
 	if diag.Detail != "" {
 		b.WriteString("\n" + term.Wrap(term.Clean(strings.TrimRight(diag.Detail, "\n")), width) + "\n")
 	}
-	if !w.paint {
+	if !w.Paint {
 		return "\n" + b.String()
 	}
 	var ruled strings.Builder
-	ruled.WriteString(w.paint.With(style, "╷") + "\n")
+	ruled.WriteString(w.Paint.With(style, "╷") + "\n")
 	for line := range strings.Lines(b.String()) {
-		ruled.WriteString(w.paint.With(style, "│") + strings.TrimRight(" "+line, " \n") + "\n")
+		ruled.WriteString(w.Paint.With(style, "│") + strings.TrimRight(" "+line, " \n") + "\n")
 	}
-	ruled.WriteString(w.paint.With(style, "╵") + "\n")
+	ruled.WriteString(w.Paint.With(style, "╵") + "\n")
 	return ruled.String()
 }
 
 // where tells which resource, and shows the place in the files.
-func (w diagWriter) where(diag *hcl.Diagnostic) string {
+func (w Writer) where(diag *hcl.Diagnostic) string {
 	var b strings.Builder
 	a := concerned(diag)
 	if !a.IsZero() {
@@ -99,7 +105,7 @@ func (w diagWriter) where(diag *hcl.Diagnostic) string {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "  on %s line %d", term.Clean(diag.Subject.Filename), diag.Subject.Start.Line)
-	s := excerpt(diag, w.files)
+	s := excerpt(diag, w.Files)
 	if s == nil {
 		b.WriteString(":\n  (source code not available)\n")
 		return b.String()
@@ -110,9 +116,9 @@ func (w diagWriter) where(diag *hcl.Diagnostic) string {
 	b.WriteString(":\n")
 	w.code(&b, s)
 	if len(s.values) > 0 {
-		b.WriteString("    " + w.paint.With(term.Dim, "├────────────────") + "\n")
+		b.WriteString("    " + w.Paint.With(term.Dim, "├────────────────") + "\n")
 		for _, v := range s.values {
-			fmt.Fprintf(&b, "    %s %s %s\n", w.paint.With(term.Dim, "│"), w.paint.With(term.Bold, term.Clean(v.Traversal)), v.Statement)
+			fmt.Fprintf(&b, "    %s %s %s\n", w.Paint.With(term.Dim, "│"), w.Paint.With(term.Bold, term.Clean(v.Traversal)), v.Statement)
 		}
 	}
 	return b.String()
@@ -124,11 +130,11 @@ const linesMost = 8
 
 // code writes the numbered lines. What is meant is underlined, or where there
 // are no colours stands above carets.
-func (w diagWriter) code(b *strings.Builder, s *snippet) {
+func (w Writer) code(b *strings.Builder, s *snippet) {
 	at := 0
 	for i, line := range strings.SplitAfter(s.code, "\n") {
 		if i == linesMost {
-			b.WriteString("      " + w.paint.With(term.Dim, "…") + "\n")
+			b.WriteString("      " + w.Paint.With(term.Dim, "…") + "\n")
 			return
 		}
 		bare := strings.TrimRight(line, "\r\n")
@@ -140,8 +146,8 @@ func (w diagWriter) code(b *strings.Builder, s *snippet) {
 			from = min(indent, to)
 		}
 		before, meant, after := term.Clean(bare[:from]), term.Clean(bare[from:to]), term.Clean(bare[to:])
-		fmt.Fprintf(b, "%4d: %s\n", s.line+i, before+w.paint.With(term.Underline, meant)+after)
-		if !w.paint && from < to {
+		fmt.Fprintf(b, "%4d: %s\n", s.line+i, before+w.Paint.With(term.Underline, meant)+after)
+		if !w.Paint && from < to {
 			b.WriteString("      " + blanks(before) + strings.Repeat("^", max(term.Columns(meant), 1)) + "\n")
 		}
 	}

@@ -1,4 +1,4 @@
-package view
+package diff
 
 import (
 	"strings"
@@ -111,7 +111,7 @@ const linesAround = 3
 
 // heredoc writes a string of several lines, or the difference of two. Lines
 // that both have are shown near a change only, unless nothing changed.
-func (d *diff) heredoc(depth int, before, after, note string) {
+func (w *Writer) heredoc(depth int, before, after, note string) {
 	a, b := split(before), split(after)
 	pairs := align(len(a), len(b), func(i, j int) bool { return a[i] == b[j] })
 	changed := make([]bool, len(pairs))
@@ -120,10 +120,10 @@ func (d *diff) heredoc(depth int, before, after, note string) {
 		changed[at] = p.i < 0 || p.j < 0
 		any = any || changed[at]
 	}
-	d.WriteString("<<-EOT" + note + "\n")
+	w.WriteString("<<-EOT" + note + "\n")
 	hidden := 0
 	flush := func() {
-		d.hidden(depth+1, hidden, "line")
+		w.hidden(depth+1, hidden, "line")
 		hidden = 0
 	}
 	near := nearby(changed, linesAround)
@@ -135,31 +135,31 @@ func (d *diff) heredoc(depth int, before, after, note string) {
 		flush()
 		switch {
 		case p.i < 0:
-			d.textLine(depth+1, "+", b[p.j], a)
+			w.textLine(depth+1, "+", b[p.j], a)
 		case p.j < 0:
-			d.textLine(depth+1, "-", a[p.i], b)
+			w.textLine(depth+1, "-", a[p.i], b)
 		default:
-			d.textLine(depth+1, " ", a[p.i], nil)
+			w.textLine(depth+1, " ", a[p.i], nil)
 		}
 	}
 	flush()
-	d.lead(depth, " ")
-	d.WriteString("EOT")
+	w.Lead(depth, " ")
+	w.WriteString("EOT")
 }
 
 // textLine writes one line of a heredoc. A last line that only lacks its
 // newline would look unchanged; other are the lines of the other side.
-func (d *diff) textLine(depth int, sym, line string, other []string) {
+func (w *Writer) textLine(depth int, sym, line string, other []string) {
 	bare := strings.TrimSuffix(line, "\n")
 	switch {
 	case bare == "" && sym == " ":
-		d.WriteByte('\n')
+		w.WriteByte('\n')
 		return
 	case bare == line && len(other) > 0:
 		bare += " # (no newline at the end)"
 	}
-	d.lead(depth, sym)
-	d.WriteString(d.paint.With(symbolStyle(sym), term.Clean(strings.ReplaceAll(bare, "\r", "␍"))) + "\n")
+	w.Lead(depth, sym)
+	w.WriteString(w.Paint.With(symbolStyle(sym), term.Clean(strings.ReplaceAll(bare, "\r", "␍"))) + "\n")
 }
 
 // nearby marks what is changed or at most n from a change.
