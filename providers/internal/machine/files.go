@@ -64,7 +64,12 @@ func (m *Machine) place(p string, data []byte, perm fs.FileMode, put func(from, 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return m.inMac(err, p)
 	}
-	f, err := os.OpenFile(tempName(name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	// A killed CreateFile may have left its temporary file as a second name of
+	// the finished one: to write into it would tear that.
+	if err := m.Sweep(p); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(tempName(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return m.inMac(err, p)
 	}
@@ -118,6 +123,21 @@ func syncDir(dir string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// Folder makes a folder, with those above it as needed, and gives it perm.
+func (m *Machine) Folder(p string, perm fs.FileMode) error {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return m.inMac(err, p)
+	}
+	if err := os.MkdirAll(name, perm); err != nil {
+		return m.inMac(err, p)
+	}
+	return m.inMac(os.Chmod(name, perm), p)
 }
 
 // Rename moves a file onto another of the same file system.

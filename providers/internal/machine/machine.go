@@ -33,13 +33,14 @@ const Grace = 10 * time.Second
 type Machine struct {
 	root    string
 	environ []string
+	grace   time.Duration
 	facts   func() (Facts, error)
 }
 
 // Local is this machine, with its "/" at root. Programs get environ and are
 // looked up in its PATH.
 func Local(root string, environ []string) *Machine {
-	m := &Machine{root: root, environ: environ}
+	m := &Machine{root: root, environ: environ, grace: Grace}
 	m.facts = sync.OnceValues(m.readFacts)
 	return m
 }

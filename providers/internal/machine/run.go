@@ -19,6 +19,7 @@ type Command struct {
 	Program string   // name, or absolute path on the machine
 	Args    []string // never secret: everyone on a machine can read them
 	Env     []string // added to the machine's environment
+	Unset   []string // names of variables taken out of it
 	Stdin   io.Reader
 	Stdout  io.Writer // if set, also gets what the program prints as it comes
 	Sudo    bool      // as root: through `sudo -n`, unless the user is root
@@ -60,7 +61,8 @@ func (e *MissingError) Error() string {
 var extraPath = []string{"/opt/homebrew/bin", "/usr/local/bin"}
 
 // Run runs the program and waits for it. Errors: *MissingError, *ExitError,
-// or the context's when it was cancelled.
+// or the context's cause when it was cancelled. A program that ended with
+// status 0 has done its work, cancelled or not: that is no error.
 func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 	if c.Sudo {
 		facts, err := m.Facts()
@@ -79,30 +81,37 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, c.Args...)
 	cmd.Args[0] = c.Program
-	cmd.Env = slices.Concat(m.environ, c.Env)
+	cmd.Env = slices.Concat(without(m.environ, c.Unset), c.Env)
 	cmd.Stdin = c.Stdin
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.Stdout != nil {
 		cmd.Stdout = io.MultiWriter(&stdout, c.Stdout)
 	}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
-	cmd.WaitDelay = Grace
+	cmd.WaitDelay = m.grace
 	// A Ctrl-C at the terminal is for us to handle; a program that is in the
 	// middle of a change is told only when we decide so.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = cmd.Run()
 	out := Output{stdout.Bytes(), stderr.Bytes()}
-	if ctx.Err() != nil {
-		return out, fmt.Errorf("%s: %w", c.Program, context.Cause(ctx))
-	}
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case err == nil, ctx.Err() != nil && cmd.ProcessState != nil && cmd.ProcessState.Success():
+		return out, nil
+	case ctx.Err() != nil:
+		return out, fmt.Errorf("%s: %w", c.Program, context.Cause(ctx))
+	case errors.As(err, &exit):
 		return out, c.exitError(exit, out)
 	}
-	if err != nil {
-		return out, fmt.Errorf("%s: %w", c.Program, err)
-	}
-	return out, nil
+	return out, fmt.Errorf("%s: %w", c.Program, err)
+}
+
+// without is environ without the variables of those names.
+func without(environ, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(names, name)
+	})
 }
 
 func (c Command) exitError(exit *exec.ExitError, out Output) error {

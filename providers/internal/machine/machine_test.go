@@ -1,0 +1,97 @@
+package machine_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"hostler/providers/internal/machine"
+	"hostler/providers/testbed"
+)
+
+func TestMain(m *testing.M) {
+	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// here is this machine with its "/" in a folder of the test's own.
+func here(t *testing.T) (m *machine.Machine, root string) {
+	root = t.TempDir()
+	return machine.Local(root, []string{"PATH=" + os.Getenv("PATH"), "HOME=/Users/admin", "GREETING=hello"}), root
+}
+
+func simulated(t *testing.T, spec testbed.Spec) (*machine.Machine, *testbed.Mac) {
+	t.Helper()
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return machine.Local(mac.Root(), mac.Environ()), mac
+}
+
+func TestExpand(t *testing.T) {
+	m, _ := here(t)
+	for in, want := range map[string]string{
+		"~": "/Users/admin", "~/Library": "/Users/admin/Library", "/a/../b/": "/b", "/": "/",
+	} {
+		if got, err := m.Expand(in); err != nil || got != want {
+			t.Errorf("Expand(%q) = %q, %v; want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "relative", "./x", "~other/x"} {
+		if got, err := m.Expand(in); err == nil {
+			t.Errorf("Expand(%q) = %q; want an error", in, got)
+		}
+	}
+	homeless := machine.Local("/", nil)
+	if _, err := homeless.Expand("~/x"); err == nil {
+		t.Error("a home is known without HOME")
+	}
+}
+
+func TestGetenvLastCounts(t *testing.T) {
+	m := machine.Local("/", []string{"A=1", "B=2", "A=3"})
+	if got := m.Getenv("A"); got != "3" {
+		t.Errorf("A = %q", got)
+	}
+	if got := m.Getenv("C"); got != "" {
+		t.Errorf("C = %q", got)
+	}
+}
+
+func TestFacts(t *testing.T) {
+	t.Parallel()
+	m, mac := simulated(t, testbed.Spec{Memory: 24 << 30, CPUs: 10, MacOS: "26.0.1", User: "ci", UID: 502})
+	want := machine.Facts{User: "ci", UID: 502, Home: "/Users/ci", Memory: 24 << 30, CPUs: 10, MacOS: "26.0.1"}
+	for range 2 {
+		if got, err := m.Facts(); err != nil || got != want {
+			t.Fatalf("facts %+v, %v; want %+v", got, err, want)
+		}
+	}
+	calls, err := mac.Calls()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(calls) != 4 {
+		t.Errorf("%d calls for two questions: %+v", len(calls), calls)
+	}
+}
+
+func TestFactsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []testbed.Fault{
+		{Tool: "sysctl", Kind: testbed.Fail, Code: 1, Stderr: "sysctl: unknown oid 'hw.memsize'\n"},
+		{Tool: "sysctl", Kind: testbed.Fail, Code: 0, Stdout: "hw.memsize: lots\nhw.ncpu: 8\n"},
+		{Tool: "id", Match: []string{"-u"}, Kind: testbed.Fail, Stdout: "admin\n"},
+	} {
+		m, mac := simulated(t, testbed.Spec{})
+		if err := mac.Inject(fault); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := m.Facts(); err == nil {
+			t.Errorf("%s: no error, facts %+v", fault.Tool, f)
+		}
+	}
+}
