@@ -38,9 +38,7 @@ type fields map[string]any
 // emit writes one event. Its module is the name under which clients know this
 // stream.
 func (j *JSON) emit(level, typ, message string, more fields) {
-	j.begun.Do(func() {
-		j.write("info", "version", "hostler "+j.version, fields{"terraform": TerraformVersion, "hostler": j.version, "ui": "1.2"})
-	})
+	j.Start()
 	j.write(level, typ, message, more)
 }
 
@@ -81,7 +79,9 @@ func resourceJSON(a addr.Addr) fields {
 
 // Start implements View. The first line is the version's.
 func (j *JSON) Start() (stop func()) {
-	j.emit("info", "log", "hostler started", nil)
+	j.begun.Do(func() {
+		j.write("info", "version", "hostler "+j.version, fields{"terraform": TerraformVersion, "hostler": j.version, "ui": "1.2"})
+	})
 	return func() {}
 }
 
@@ -110,7 +110,7 @@ func (j *JSON) Plan(p *planner.Plan, end Ending) {
 	if len(p.Outputs) > 0 {
 		outputs := fields{}
 		for _, o := range p.Outputs {
-			outputs[o.Name] = fields{"sensitive": o.Sensitive, "action": outputAction(o.Action)}
+			outputs[o.Name] = fields{"sensitive": o.Sensitive, "action": actionName(o.Action)}
 		}
 		j.emit("info", "outputs", "Outputs: "+fmt.Sprint(len(p.Outputs)), fields{"outputs": outputs})
 	}
@@ -141,15 +141,16 @@ func eventAction(c *planner.Change) string {
 		return "import"
 	case c.Action == planner.NoOp && !c.MovedFrom.IsZero():
 		return "move"
-	case c.Action == planner.Forget:
-		return "remove"
 	}
-	return outputAction(c.Action)
+	return actionName(c.Action)
 }
 
-func outputAction(a planner.Action) string {
-	if a == planner.NoOp {
+func actionName(a planner.Action) string {
+	switch a {
+	case planner.NoOp:
 		return "noop"
+	case planner.Forget:
+		return "remove"
 	}
 	return string(a)
 }
@@ -174,7 +175,7 @@ func (j *JSON) Event(e planner.Event) {
 		hook["id_key"], hook["id_value"] = "id", e.ID
 	}
 	if e.Kind != planner.Refreshing {
-		hook["action"] = outputAction(e.Action)
+		hook["action"] = actionName(e.Action)
 	}
 	level, typ, message := "info", "", sentence(e)
 	switch e.Kind {
@@ -184,21 +185,21 @@ func (j *JSON) Event(e planner.Event) {
 		typ = "apply_start"
 	case planner.Progress:
 		typ = "apply_progress"
-		hook["elapsed_seconds"] = int(e.Elapsed.Seconds())
 		if e.Text != "" {
 			hook["text"] = e.Text
 		}
 	case planner.Completed:
 		typ = "apply_complete"
-		hook["elapsed_seconds"] = int(e.Elapsed.Seconds())
 	case planner.Errored:
 		level, typ = "error", "apply_errored"
-		hook["elapsed_seconds"] = int(e.Elapsed.Seconds())
 	case planner.Skipped:
 		typ, message = "apply_skipped", fmt.Sprintf("%s: Skipped, %s", e.Addr, because(e))
 		if !e.Because.IsZero() {
 			hook["because"] = resourceJSON(e.Because)
 		}
+	}
+	if e.Kind == planner.Progress || e.Kind == planner.Completed || e.Kind == planner.Errored {
+		hook["elapsed_seconds"] = int(e.Elapsed.Round(time.Second).Seconds())
 	}
 	j.emit(level, typ, message, fields{"hook": hook})
 }
@@ -213,29 +214,12 @@ func (j *JSON) Result(mode planner.Mode, r *planner.Result) {
 	level := "info"
 	if incomplete(r) {
 		level = "error"
-		changes["failed"], changes["skipped"] = addrs(r.Failed), skipped(r.Skipped)
-		changes["interrupted"] = r.Interrupted
+		changes["failed"], changes["skipped"], changes["interrupted"] = len(r.Failed), len(r.Skipped), r.Interrupted
 	}
 	j.emit(level, "change_summary", Outcome(mode, r), fields{"changes": changes})
 	if outputs := outputsAfter(r.Outputs); len(outputs) > 0 {
 		j.emit("info", "outputs", "Outputs: "+fmt.Sprint(len(outputs)), fields{"outputs": outputsJSON(outputs)})
 	}
-}
-
-func addrs(list []addr.Addr) []string {
-	names := []string{}
-	for _, a := range list {
-		names = append(names, a.String())
-	}
-	return names
-}
-
-func skipped(events []planner.Event) []string {
-	names := []string{}
-	for _, e := range events {
-		names = append(names, e.Addr.String())
-	}
-	return names
 }
 
 // Diagnostics implements View.

@@ -2,7 +2,6 @@ package view
 
 import (
 	"io"
-	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -83,11 +82,11 @@ func PlanJSON(w io.Writer, p *planner.Plan, version string, errored bool) error 
 				before = c.MovedFrom
 			}
 			prior.Root.Resources = append(prior.Root.Resources, resourceDoc{resourceName: nameDoc(before), Values: value.Plain(c.Before),
-				Sensitive: fields{}, DependsOn: addrs(c.PriorDeps), Tainted: c.Tainted})
+				Sensitive: fields{}, DependsOn: c.PriorDeps, Tainted: c.Tainted})
 		}
 		if !value.Absent(c.After) && c.Action != planner.Delete && c.Action != planner.Forget {
 			doc.Planned.Root.Resources = append(doc.Planned.Root.Resources, resourceDoc{resourceName: nameDoc(c.Addr),
-				Values: value.Plain(c.After), Sensitive: fields{}, DependsOn: addrs(c.Deps)})
+				Values: value.Plain(c.After), Sensitive: fields{}, DependsOn: c.Deps})
 		}
 	}
 	for i := range p.Drift {
@@ -128,7 +127,7 @@ func resourceChangeDoc(c *planner.Change) resourceChange {
 
 func values(actions []string, before, after cty.Value) changeDoc {
 	return changeDoc{Actions: actions, Before: value.Plain(before), After: value.Plain(after), AfterUnknown: unknown(after),
-		BeforeSensitive: sensitive(before), AfterSensitive: sensitive(after)}
+		BeforeSensitive: value.Sensitive(before), AfterSensitive: value.Sensitive(after)}
 }
 
 func actions(a planner.Action) []string {
@@ -142,44 +141,6 @@ func actions(a planner.Action) []string {
 func unknown(after cty.Value) any {
 	if value.Container(after) && after.Type().IsObjectType() {
 		return fields{}
-	}
-	return false
-}
-
-// sensitive mirrors a value with true where something is left out.
-func sensitive(v cty.Value) any {
-	if value.Marked(v) {
-		return true
-	}
-	if !value.Container(v) {
-		return false
-	}
-	names, children := value.Elements(v)
-	if value.Keyed(v) {
-		tree := fields{}
-		for i, child := range children {
-			if s := sensitive(child); telling(s) {
-				tree[names[i]] = s
-			}
-		}
-		return tree
-	}
-	list := make([]any, len(children))
-	for i, child := range children {
-		list[i] = sensitive(child)
-	}
-	return list
-}
-
-// telling is whether a mirror says more than that nothing is sensitive.
-func telling(s any) bool {
-	switch s := s.(type) {
-	case bool:
-		return s
-	case fields:
-		return len(s) > 0
-	case []any:
-		return slices.ContainsFunc(s, telling)
 	}
 	return false
 }

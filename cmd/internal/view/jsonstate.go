@@ -29,11 +29,11 @@ type valuesDoc struct {
 
 type resourceDoc struct {
 	resourceName
-	SchemaVersion int      `json:"schema_version"`
-	Values        any      `json:"values"`
-	Sensitive     any      `json:"sensitive_values"`
-	DependsOn     []string `json:"depends_on,omitempty"`
-	Tainted       bool     `json:"tainted,omitempty"`
+	SchemaVersion int         `json:"schema_version"`
+	Values        any         `json:"values"`
+	Sensitive     any         `json:"sensitive_values"`
+	DependsOn     []addr.Addr `json:"depends_on,omitempty"`
+	Tainted       bool        `json:"tainted,omitempty"`
 }
 
 // outputDoc has no value when the output is sensitive.
@@ -82,7 +82,7 @@ func StateJSON(w io.Writer, snap *state.Snapshot, version string) error {
 	for _, a := range slices.SortedFunc(maps.Keys(snap.Resources), addr.Compare) {
 		r := snap.Resources[a]
 		doc.Values.Root.Resources = append(doc.Values.Root.Resources, resourceDoc{resourceName: nameDoc(a), SchemaVersion: r.SchemaVersion,
-			Values: r.Attributes, Sensitive: fields{}, DependsOn: addrs(r.Deps), Tainted: r.Tainted})
+			Values: r.Attributes, Sensitive: fields{}, DependsOn: r.Deps, Tainted: r.Tainted})
 	}
 	return encode(w, doc, "")
 }

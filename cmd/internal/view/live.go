@@ -41,7 +41,7 @@ func (h *Human) Start() (stop func()) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.steps, h.reading = nil, 0
-		h.clear()
+		h.region.Draw("", nil)
 	})
 }
 

@@ -242,6 +242,9 @@ func headline(c *planner.Change) []string {
 	}
 	if c.ImportID != "" && c.Action != planner.NoOp {
 		lines = append(lines, "(imported from "+value.Quote(c.ImportID)+")")
+		if c.Action == planner.Replace {
+			lines = append(lines, "Warning: this will destroy the imported resource")
+		}
 	}
 	return lines
 }

@@ -149,7 +149,7 @@ func (h *Human) Result(mode planner.Mode, r *planner.Result) {
 	}
 	b.WriteString("\n" + paint.With(style, Outcome(mode, r)) + "\n")
 	if incomplete(r) {
-		remainder(&b, mode, r)
+		b.WriteString(remainder(mode, r, h.streams.Width))
 	}
 	if outputs := outputsAfter(r.Outputs); len(outputs) > 0 {
 		b.WriteString("\n" + paint.With(term.Bold, "Outputs:") + "\n\n" + OutputsText(outputs))
@@ -179,31 +179,35 @@ func Outcome(mode planner.Mode, r *planner.Result) string {
 }
 
 // remainder lists what was not done and why, and what to do next.
-func remainder(b *strings.Builder, mode planner.Mode, r *planner.Result) {
+func remainder(mode planner.Mode, r *planner.Result, width int) string {
+	var b strings.Builder
 	if len(r.Failed) > 0 {
 		b.WriteString("\nFailed:\n")
 		for _, a := range slices.SortedFunc(slices.Values(r.Failed), addr.Compare) {
-			fmt.Fprintf(b, "  %s\n", term.Clean(a.String()))
+			fmt.Fprintf(&b, "  %s\n", term.Clean(a.String()))
 		}
 	}
 	if len(r.Skipped) > 0 {
 		b.WriteString("\nSkipped:\n")
 		for _, e := range r.Skipped {
-			fmt.Fprintf(b, "  %s, %s\n", term.Clean(e.Addr.String()), because(e))
+			fmt.Fprintf(&b, "  %s, %s\n", term.Clean(e.Addr.String()), because(e))
 		}
 	}
+	next := "What was done is recorded in the state. "
 	if r.Interrupted {
-		b.WriteString("\nThe run was interrupted: what was running has ended, what is listed as skipped was not begun.\n")
+		next = "The run was interrupted: what was running has ended, and what is listed as skipped was not begun. " + next
+	}
+	if len(r.Failed) > 0 {
+		next += "Mend the cause, then run"
+	} else {
+		next += "Run"
 	}
 	command := "apply"
 	if mode == planner.Destroy {
 		command = "destroy"
 	}
-	again := "Mend the cause, then run the following command to do the rest:"
-	if len(r.Failed) == 0 {
-		again = "Run the following command to do the rest:"
-	}
-	fmt.Fprintf(b, "\nWhat was done is recorded in the state. %s\n    hostler %s\n", again, command)
+	b.WriteString("\n" + term.Wrap(next+" the following command to do the rest:\n    hostler "+command, width) + "\n")
+	return b.String()
 }
 
 // because says why a step was skipped.

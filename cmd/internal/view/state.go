@@ -42,7 +42,7 @@ func StateText(snap *state.Snapshot, schemas map[string]*schema.Block, paint ter
 
 // ResourceText shows one object as `state show` does. s may be nil.
 func ResourceText(a addr.Addr, r *state.Resource, s *schema.Block, paint term.Paint) (string, error) {
-	v, err := recorded(r, s)
+	v, s, err := recorded(r, s)
 	if err != nil {
 		return "", fmt.Errorf("attributes of %s in state: %w", a, err)
 	}
@@ -55,19 +55,20 @@ func ResourceText(a addr.Addr, r *state.Resource, s *schema.Block, paint term.Pa
 	return paint.With(term.Bold, title) + "\n" + d.String(), nil
 }
 
-// recorded is an object as state has it. One that an older schema wrote is
-// shown by its own structure.
-func recorded(r *state.Resource, s *schema.Block) (cty.Value, error) {
+// recorded is an object as state has it. One that another version of the
+// schema wrote is shown by its own structure, without a schema.
+func recorded(r *state.Resource, s *schema.Block) (cty.Value, *schema.Block, error) {
 	if s != nil && r.SchemaVersion == s.Version {
 		if v, err := ctyjson.Unmarshal(r.Attributes, s.Value()); err == nil {
-			return v, nil
+			return v, s, nil
 		}
 	}
 	typ, err := ctyjson.ImpliedType(r.Attributes)
 	if err != nil {
-		return cty.NilVal, err
+		return cty.NilVal, nil, err
 	}
-	return ctyjson.Unmarshal(r.Attributes, typ)
+	v, err := ctyjson.Unmarshal(r.Attributes, typ)
+	return v, nil, err
 }
 
 // StateList lists the addresses in a state that the given ones cover, all if

@@ -88,15 +88,11 @@ func NewHuman(s term.Streams, schemas map[string]*schema.Block) *Human {
 func (h *Human) out(text string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.clear()
-	// Who does not read stdout any more is not told so.
-	_, _ = io.WriteString(h.streams.Out, text)
-}
-
-func (h *Human) clear() {
 	if h.region != nil {
 		h.region.Draw("", nil)
 	}
+	// Who does not read stdout any more is not told so.
+	_, _ = io.WriteString(h.streams.Out, text)
 }
 
 // Plan implements View.
@@ -120,13 +116,14 @@ func (h *Human) Note(text string) { h.line(term.Wrap(term.Clean(text), h.streams
 
 // Valid says that a configuration is, maybe after warnings.
 func (h *Human) Valid(diags hcl.Diagnostics) {
-	switch {
-	case diags.HasErrors():
-	case len(diags) > 0:
-		h.out(h.streams.Color.With(term.BoldGreen, "Success!") + " The configuration is valid, but there were some validation warnings as shown above.\n\n")
-	default:
-		h.out(h.streams.Color.With(term.BoldGreen, "Success!") + " The configuration is valid.\n\n")
+	if diags.HasErrors() {
+		return
 	}
+	warned := ""
+	if len(diags) > 0 {
+		warned = ", but there were some validation warnings as shown above"
+	}
+	h.out(h.streams.Color.With(term.BoldGreen, "Success!") + " The configuration is valid" + warned + ".\n\n")
 }
 
 // Holder is who holds the state lock.

@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"slices"
 	"strings"
 
 	"hostler/cmd/internal/view/term"
@@ -46,7 +47,7 @@ func common(n, m int, equal func(i, j int) bool) []pair {
 		for k := -d; k <= d; k += 2 {
 			x := 0
 			if d > 0 {
-				x = advance(furthest[d-1], d, k)
+				x, _ = advance(furthest[d-1], d, k)
 			}
 			for x < n && x-k < m && equal(x, x-k) {
 				x++
@@ -61,48 +62,41 @@ func common(n, m int, equal func(i, j int) bool) []pair {
 	return nil
 }
 
-// advance is where the d-th edit leads to on diagonal k, by the best of the two
-// neighbouring diagonals of the row before.
-func advance(before []int, d, k int) int {
-	left, right := -1, -1 // diagonals k-1 and k+1
+// advance is where the d-th edit leads to on diagonal k, from the row before:
+// by a removal from diagonal k-1, or by an addition from k+1.
+func advance(before []int, d, k int) (x int, removal bool) {
+	left, right := -1, -1
 	if at := k - 1 + d - 1; at >= 0 {
 		left = before[at]
 	}
 	if at := k + 1 + d - 1; at < len(before) {
 		right = before[at]
 	}
-	if left+1 > right {
-		return left + 1
+	if left >= right {
+		return left + 1, true
 	}
-	return right
+	return right, false
 }
 
 // trace walks back from the end, and returns the common elements in order.
 func trace(furthest [][]int, x, y int) []pair {
 	var back []pair
 	for d := len(furthest) - 1; d >= 0; d-- {
-		k := x - y
-		from := 0
+		from, removal := 0, false
 		if d > 0 {
-			from = advance(furthest[d-1], d, k)
+			from, removal = advance(furthest[d-1], d, x-y)
 		}
 		for x > from {
 			x, y = x-1, y-1
 			back = append(back, pair{x, y})
 		}
-		if d == 0 {
-			break
-		}
-		// Which neighbour the step came from decides whether x or y goes back.
-		if at := k - 1 + d - 1; at >= 0 && furthest[d-1][at]+1 == from {
+		if removal {
 			x--
 		} else {
 			y--
 		}
 	}
-	for i, j := 0, len(back)-1; i < j; i, j = i+1, j-1 {
-		back[i], back[j] = back[j], back[i]
-	}
+	slices.Reverse(back)
 	return back
 }
 

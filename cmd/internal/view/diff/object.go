@@ -50,7 +50,7 @@ func (w *Writer) body(depth int, s *schema.Block, before, after cty.Value, path 
 	}
 	var attrs []Entry
 	for _, name := range attrNames(s, before, after) {
-		e := Entry{Key: name, Before: value.Attr(before, name), After: value.Attr(after, name), Keep: identity(name)}
+		e := Entry{Key: term.Clean(name), Before: value.Attr(before, name), After: value.Attr(after, name), Keep: identity(name)}
 		if !value.Same(e.Before, e.After) {
 			e.note = note(name)
 		}
@@ -158,7 +158,7 @@ func header(n *schema.Nested, before, after cty.Value) string {
 // Settled is what will be once a change is applied, with what the provider
 // computes taken to stay: apply alone knows better, and no value is unknown.
 func Settled(s *schema.Block, before, after cty.Value) cty.Value {
-	if s == nil || !value.Container(before) || !value.Container(after) {
+	if s == nil || !value.Container(after) || !after.Type().IsObjectType() {
 		return after
 	}
 	attrs := after.AsValueMap()

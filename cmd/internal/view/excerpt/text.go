@@ -129,7 +129,7 @@ func (w Writer) where(diag *hcl.Diagnostic) string {
 const linesMost = 8
 
 // code writes the numbered lines. What is meant is underlined, or where there
-// are no colours stands above carets.
+// are no colours, its first line stands above carets.
 func (w Writer) code(b *strings.Builder, s *snippet) {
 	at := 0
 	for i, line := range strings.SplitAfter(s.code, "\n") {
@@ -138,20 +138,23 @@ func (w Writer) code(b *strings.Builder, s *snippet) {
 			return
 		}
 		bare := strings.TrimRight(line, "\r\n")
-		from := min(max(s.from-at, 0), len(bare))
-		to := min(max(s.to-at, 0), len(bare))
+		from, to := clamp(s.from-at, len(bare)), clamp(s.to-at, len(bare))
 		at += len(line)
-		// Underlined indentation would look like part of the code.
-		if indent := len(bare) - len(strings.TrimLeft(bare, " \t")); from < indent {
-			from = min(indent, to)
-		}
+		// Underlined blanks round the code would look like part of it.
+		from = max(from, min(to, len(bare)-len(strings.TrimLeft(bare, " \t"))))
+		to = from + len(strings.TrimRight(bare[from:to], " \t"))
 		before, meant, after := term.Clean(bare[:from]), term.Clean(bare[from:to]), term.Clean(bare[to:])
-		fmt.Fprintf(b, "%4d: %s\n", s.line+i, before+w.Paint.With(term.Underline, meant)+after)
-		if !w.Paint && from < to {
+		if i == 0 && meant == "" && after == "" {
+			meant = " " // the end of the line is meant
+		}
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%4d: %s%s%s", s.line+i, before, w.Paint.With(term.Underline, meant), after), " ") + "\n")
+		if !w.Paint && i == 0 {
 			b.WriteString("      " + blanks(before) + strings.Repeat("^", max(term.Columns(meant), 1)) + "\n")
 		}
 	}
 }
+
+func clamp(n, most int) int { return min(max(n, 0), most) }
 
 // blanks is as wide as s on a terminal; tabs stay, since their width varies.
 func blanks(s string) string {

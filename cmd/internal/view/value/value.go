@@ -165,3 +165,26 @@ func Names(v cty.Value) []string {
 	names, _ := Elements(v)
 	return names
 }
+
+// Sensitive mirrors a value with true where Plain leaves something out, and
+// false or nothing elsewhere.
+func Sensitive(v cty.Value) any {
+	if Marked(v) {
+		return true
+	}
+	if !Container(v) {
+		return false
+	}
+	names, children := Elements(v)
+	list, tree := make([]any, len(children)), map[string]any{}
+	for i, child := range children {
+		list[i] = Sensitive(child)
+		if Keyed(v) && child.ContainsMarked() {
+			tree[names[i]] = list[i]
+		}
+	}
+	if Keyed(v) {
+		return tree
+	}
+	return list
+}
