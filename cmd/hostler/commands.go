@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"hostler/hcl/schema"
+)
+
+// command is one command. setup registers its flags and returns what runs
+// once they are read.
+type command struct {
+	name  string // one word, or two as in "state mv"
+	args  string
+	short string
+	long  string
+	setup func(*app, *pflag.FlagSet) func(args []string) error
+}
+
+// commands is THE list of commands, in the order in which help shows them.
+func commands() []*command {
+	return []*command{
+		{name: "init", short: "Check what hostler needs; in an empty folder write a starter configuration", setup: initFolder},
+		{name: "validate", short: "Check the configuration, without looking at any Mac", setup: validate},
+		{name: "fmt", args: "[PATH…]", short: "Rewrite configuration files in the canonical format; - reads standard input", setup: format},
+		{name: "plan", short: "Show what apply would change", setup: planCommand},
+		{name: "apply", args: "[PLANFILE]", short: "Make the world match the configuration", setup: applyCommand},
+		{name: "destroy", short: "Destroy everything that the state records", setup: destroyCommand},
+		{name: "rehearse", args: "[DIR]", short: "Plan, apply, drift, repair and destroy on a simulated Mac; touches nothing real", setup: rehearse},
+		{name: "show", args: "[PLANFILE]", short: "Show the state, or a saved plan", setup: show},
+		{name: "output", args: "[NAME]", short: "Show output values", setup: output},
+		{name: "refresh", short: "Record how the objects are now; change nothing", setup: refreshCommand},
+		{name: "import", args: "ADDRESS ID", short: "Take an existing object into the state", setup: importCommand},
+		{name: "taint", args: "ADDRESS", short: "Have an object made anew by the next apply", setup: taint},
+		{name: "untaint", args: "ADDRESS", short: "Undo taint", setup: untaint},
+		{name: "state list", args: "[ADDRESS…]", short: "List the resources in the state", setup: stateList},
+		{name: "state show", args: "ADDRESS", short: "Show one resource in the state", setup: stateShow},
+		{name: "state mv", args: "FROM TO", short: "Give a resource another address", setup: stateMove},
+		{name: "state rm", args: "ADDRESS…", short: "Forget resources, leaving their objects alone", setup: stateRemove},
+		{name: "state pull", short: "Print the state as JSON", setup: statePull},
+		{name: "state recover", short: "Rebuild a damaged state from its backup and journal", setup: stateRecover},
+		{name: "force-unlock", args: "LOCK_ID", short: "Release a lock whose holder is on a machine that is gone", setup: forceUnlock},
+		{name: "graph", short: "Print what depends on what, for Graphviz", setup: graph},
+		{name: "schema", args: "[BLOCK]", short: "Describe the language: every block and attribute", setup: schemaCommand},
+		{name: "version", short: "Print hostler's version", setup: version},
+		{name: "completion", args: "bash|zsh|fish", short: "Print a completion script for the shell", setup: completion},
+	}
+}
+
+// findCommand reads the command's one or two words.
+func findCommand(args []string) (*command, []string, error) {
+	var names []string
+	for _, c := range commands() {
+		words := strings.Fields(c.name)
+		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
+			return c, args[len(words):], nil
+		}
+		names = append(names, c.name)
+	}
+	given := args[0]
+	if given == "state" && len(args) > 1 {
+		given += " " + args[1]
+	}
+	hint := "; see hostler --help"
+	if near := schema.Nearest(given, names); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return nil, nil, usageError(fmt.Sprintf("there is no command %q%s", given, hint))
+}
+
+func overview() string {
+	var b strings.Builder
+	b.WriteString("Usage: hostler [--chdir DIR] COMMAND [flags] [args]\n\n" +
+		"Declares Macs as hosts of throwaway GitHub Actions runners: HCL files in, plan, apply.\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-14s %s\n", c.name, c.short)
+	}
+	b.WriteString("\nhostler COMMAND --help explains one. Start with: hostler rehearse examples/mac-mini\n")
+	return b.String()
+}
+
+func (c *command) help(f *pflag.FlagSet) string {
+	usage := "Usage: hostler " + c.name + " [flags]"
+	if c.args != "" {
+		usage += " " + c.args
+	}
+	text := usage + "\n\n" + c.short + ".\n"
+	if c.long != "" {
+		text += "\n" + c.long + "\n"
+	}
+	return text + "\nFlags:\n" + f.FlagUsages()
+}
+
+// help is `hostler help [COMMAND]`.
+func (a *app) help(args []string) error {
+	if len(args) == 0 {
+		fmt.Fprint(a.stdout, overview())
+		return nil
+	}
+	c, _, err := findCommand(args)
+	if err != nil {
+		return err
+	}
+	f := a.flagSet(c)
+	c.setup(a, f)
+	fmt.Fprint(a.stdout, c.help(f))
+	return nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
+	// What wrappers written for Terraform pass: hostler has no backend, no
+	// modules and no plug-ins to fetch.
+	fixed(f, "backend", true, "hostler's state is a local file, always")
+	fixed(f, "get", true, "hostler has no modules")
+	fixed(f, "upgrade", false, "hostler has no plug-ins")
+	var input bool
+	f.BoolVar(&input, "input", true, "never asks; `false` is what it does anyway")
+	f.Lookup("input").Hidden = true
+	return func(args []string) error {
+		if len(args) > 0 {
+			return usageError("init takes no arguments; use --chdir DIR for another folder")
+		}
+		p := a.open()
+		if err := p.starter(); err != nil {
+			return p.reportError(err)
+		}
+		return p.prerequisites()
+	}
+}
+
+// starter writes a first configuration where there is none.
+func (p *project) starter() error {
+	for _, pattern := range []string{"*.hcl", "*.hcl.json"} {
+		if have, err := filepath.Glob(filepath.Join(p.dir, pattern)); err != nil || len(have) > 0 {
+			return err
+		}
+	}
+	name := filepath.Join(p.dir, "hostler.hcl")
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(starter)
+	if err := errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "Wrote %s: a Mac with one image and one profile. Read it, change it, then:\n\n    hostler rehearse    try it on a simulated Mac\n    hostler plan        see what it would do to this one\n\n", relative(name))
+	return nil
+}
+
+// prerequisites says what this machine lacks for an apply. Looking at files
+// and rehearsing needs nothing.
+func (p *project) prerequisites() error {
+	var missing []string
+	for _, program := range []struct{ name, mend string }{
+		{"tart", "brew install openai/tools/tart"},
+		{"launchctl", "hostler applies to Macs; elsewhere it can validate and rehearse"},
+	} {
+		if !p.inPath(program.name) {
+			missing = append(missing, fmt.Sprintf("  %s is not in PATH: %s\n", program.name, program.mend))
+		}
+	}
+	if len(missing) == 0 {
+		fmt.Fprintln(p.stdout, "This machine has what hostler needs.")
+		return nil
+	}
+	fmt.Fprintf(p.stdout, "To plan and apply on this machine, these are missing:\n%s", strings.Join(missing, ""))
+	return nil
+}
+
+func (p *project) inPath(program string) bool {
+	dirs := append(filepath.SplitList(p.getenv("PATH")), "/opt/homebrew/bin", "/usr/local/bin")
+	for _, dir := range dirs {
+		if info, err := os.Stat(filepath.Join(dir, program)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return true
+		}
+	}
+	return false
+}

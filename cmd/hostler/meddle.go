@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"hostler/providers/testbed"
+)
+
+// meddle does to the simulated Mac what colleagues do to a real one, one of
+// each kind, and says what it did.
+func (r *rehearsal) meddle() (done int, err error) {
+	for _, prank := range []func() (string, error){r.resizeVM, r.unloadJob, r.editWorkflow, r.loseSettings} {
+		text, err := prank()
+		if err != nil {
+			return done, err
+		}
+		if text != "" {
+			done++
+			fmt.Fprintln(r.stdout, "  •", text)
+		}
+	}
+	if done == 0 {
+		fmt.Fprintln(r.stdout, "  There is nothing to meddle with.")
+	}
+	return done, nil
+}
+
+// tool runs one of the simulated Mac's programs, as its user would.
+func (r *rehearsal) tool(args ...string) error {
+	var out bytes.Buffer
+	code, ok := testbed.Main(args, r.mac.Environ(), strings.NewReader(""), &out, &out)
+	if !ok || code != 0 {
+		return fmt.Errorf("%s: exit status %d: %s", strings.Join(args, " "), code, strings.TrimSpace(out.String()))
+	}
+	return nil
+}
+
+func (r *rehearsal) resizeVM() (string, error) {
+	vms, err := r.mac.VMs()
+	if err != nil || len(vms) == 0 {
+		return "", err
+	}
+	name := vms[0].Name
+	const cpus = 5
+	return fmt.Sprintf("tart set %s --cpu %d", name, cpus), r.tool("tart", "set", name, "--cpu", strconv.Itoa(cpus))
+}
+
+func (r *rehearsal) unloadJob() (string, error) {
+	plists, err := filepath.Glob(r.mac.Path("/Users/*/Library/LaunchAgents/*.plist"))
+	if err != nil || len(plists) == 0 {
+		return "", err
+	}
+	target := "gui/501/" + strings.TrimSuffix(filepath.Base(plists[0]), ".plist")
+	return "launchctl bootout " + target, r.tool("launchctl", "bootout", target)
+}
+
+func (r *rehearsal) editWorkflow() (string, error) {
+	name, err := r.firstFile(func(p string) bool { return strings.Contains(p, "/.github/workflows/") })
+	if name == "" || err != nil {
+		return "", err
+	}
+	src, err := os.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	edited := strings.Replace(string(src), "timeout-minutes: ", "timeout-minutes: 9", 1)
+	if edited == string(src) {
+		edited += "# edited by hand\n"
+	}
+	return "someone edits " + r.macPath(name), os.WriteFile(name, []byte(edited), 0o644)
+}
+
+func (r *rehearsal) loseSettings() (string, error) {
+	name, err := r.firstFile(func(p string) bool { return strings.Contains(p, "/hostler/profiles/") })
+	if name == "" || err != nil {
+		return "", err
+	}
+	return "rm " + strconv.Quote(r.macPath(name)), os.Remove(name)
+}
+
+func (r *rehearsal) macPath(name string) string {
+	return strings.TrimPrefix(name, r.mac.Root())
+}
+
+// firstFile is the first file of the Mac, by name, that fits.
+func (r *rehearsal) firstFile(fits func(path string) bool) (string, error) {
+	found := map[string]bool{}
+	err := filepath.WalkDir(r.mac.Root(), func(p string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && fits(p) {
+			found[p] = true
+		}
+		return err
+	})
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return slices.Sorted(maps.Keys(found))[0], nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"hostler/cmd/internal/view"
+	"hostler/hcl"
+	"hostler/planner"
+)
+
+func planCommand(a *app, f *pflag.FlagSet) func([]string) error {
+	var flags planFlags
+	var lock lockFlags
+	var out string
+	var detailed bool
+	flags.register(f)
+	lock.register(f)
+	jsonFlag(a, f)
+	f.BoolVar(&flags.destroy, "destroy", false, "plan the destruction of everything")
+	f.StringVar(&out, "out", "", "save the plan to `FILE`, for hostler apply FILE")
+	f.BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when there are changes")
+	return func(args []string) error {
+		if len(args) > 0 {
+			return usageError("plan takes no arguments; use --chdir DIR for another folder")
+		}
+		opt, err := flags.options()
+		if err != nil {
+			return err
+		}
+		p := a.open()
+		p.planner.Parallelism = flags.parallelism
+		cfg, err := p.load(flags.vars)
+		if err != nil {
+			return err
+		}
+		return p.plan(cfg, opt, out, detailed)
+	}
+}
+
+// plan needs no lock: it reads a state that is whole at every moment, and an
+// apply checks that it still is the one.
+func (p *project) plan(cfg *hcl.Config, opt planner.Options, out string, detailed bool) error {
+	snapshot, err := p.storeOf(cfg).Read()
+	if err != nil {
+		return p.reportError(err)
+	}
+	ctx, cancel := p.cancellable()
+	defer cancel()
+	stop := p.Start()
+	defer stop()
+	opt.On = p.Event
+	plan, diags := p.planner.Plan(ctx, cfg, snapshot, opt)
+	stop()
+	if ctx.Err() != nil {
+		return exitCode(exitInterrupted)
+	}
+	end := view.Ending{SavedAs: out, Unsaved: out == "", Failed: diags.HasErrors()}
+	if out != "" && !end.Failed {
+		if err := p.planner.WriteFile(p.inDir(out), plan); err != nil {
+			return p.reportError(err)
+		}
+	}
+	p.Plan(plan, end)
+	if err := p.report(diags); err != nil {
+		return err
+	}
+	if detailed && !plan.Empty() {
+		return exitCode(exitChanges)
+	}
+	return nil
+}
+
+// inDir is a path given on the command line: it starts at the configuration
+// folder, as everything does with --chdir.
+func (a *app) inDir(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(a.dir, path)
+}

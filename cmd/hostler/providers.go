@@ -1,0 +1,21 @@
+package main
+
+import (
+	"hostler/providers"
+	"hostler/providers/host"
+	"hostler/providers/launchd"
+	"hostler/providers/runtime"
+	"hostler/providers/tart"
+	"hostler/providers/workflow"
+)
+
+// registry is THE list of providers.
+func registry(env providers.Env) providers.Registry {
+	return providers.NewRegistry(
+		host.New(env),
+		launchd.New(env),
+		runtime.New(env),
+		tart.New(env),
+		workflow.New(env),
+	)
+}

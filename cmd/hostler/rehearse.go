@@ -1,0 +1,206 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/cmd/internal/view/term"
+	"hostler/hcl"
+	"hostler/hcl/schema"
+	"hostler/planner"
+	"hostler/providers"
+	"hostler/providers/testbed"
+)
+
+// rehearsal is one call of rehearse: a project on a simulated Mac.
+type rehearsal struct {
+	*project
+	mac   *testbed.Mac
+	cfg   *hcl.Config
+	flags applyFlags
+	acts  int
+}
+
+func rehearse(a *app, f *pflag.FlagSet) func([]string) error {
+	var vars varFlags
+	var keep string
+	memory := schema.Size(16 << 30)
+	cpus := 10
+	vars.register(f)
+	f.StringVar(&keep, "keep", "", "keep the simulated Mac in `DIR`, which must not exist yet")
+	f.TextVar(&memory, "memory", memory, "the simulated Mac's memory")
+	f.IntVar(&cpus, "cpus", cpus, "the simulated Mac's CPUs")
+	return func(args []string) error {
+		switch {
+		case len(args) > 1:
+			return usageError("rehearse takes one folder at most")
+		case len(args) == 1:
+			a.dir = a.inDir(args[0])
+			if info, err := os.Stat(a.dir); err != nil || !info.IsDir() {
+				return usageError(fmt.Sprintf("there is no folder %q", args[0]))
+			}
+		}
+		if keep == "" {
+			tmp, err := os.MkdirTemp("", "hostler-rehearsal-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(tmp)
+			keep = filepath.Join(tmp, "mac")
+		}
+		return a.rehearseIn(keep, vars, testbed.Spec{Memory: uint64(memory), CPUs: cpus})
+	}
+}
+
+// rehearseIn makes a simulated Mac in dir and plays the whole life of the
+// configuration on it.
+func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	mac, err := testbed.New(dir, exe, spec)
+	if err != nil {
+		return err
+	}
+	r := &rehearsal{mac: mac, flags: applyFlags{auto: true}}
+	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: mac.Environ(), Root: mac.Root()})
+	if r.cfg, err = r.load(vars); err != nil {
+		return err
+	}
+	r.cfg.State = filepath.Join(dir, "hostler.state.json")
+	r.heading("%s on a simulated Mac with %s and %d CPUs. Nothing real is touched.", filepath.Base(a.dir), schema.Size(spec.Memory), spec.CPUs)
+	if len(r.cfg.Imports) > 0 {
+		r.cfg.Imports = nil
+		r.Note("Left out: import blocks, since a new Mac has nothing to import.")
+	}
+	if err := r.publish(); err != nil {
+		return err
+	}
+	return r.play()
+}
+
+// publish puts the images that the files name into the simulated registry.
+func (r *rehearsal) publish() error {
+	known := map[string]bool{}
+	images, err := r.mac.Images()
+	if err != nil {
+		return err
+	}
+	for _, i := range images {
+		known[i.Ref] = true
+	}
+	for _, b := range r.cfg.Blocks {
+		if b.Addr.Type != "image" {
+			continue
+		}
+		from := b.Value.GetAttr("from")
+		if from.Type() != cty.String || from.IsNull() || !strings.Contains(from.AsString(), "/") || known[from.AsString()] {
+			continue
+		}
+		image := testbed.RemoteImage{Ref: from.AsString(), OS: "darwin", CPUs: 4, CPUMin: 4, Memory: 8 << 30, MemoryMin: 4 << 30, DiskGB: 50}
+		for _, distribution := range []string{"ubuntu", "debian", "fedora", "linux"} {
+			if strings.Contains(image.Ref, distribution) {
+				image.OS, image.CPUMin, image.MemoryMin, image.DiskGB = "linux", 1, 0, 20
+			}
+		}
+		known[image.Ref] = true
+		if err := r.mac.Publish(image); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *rehearsal) play() error {
+	r.act("What apply would do")
+	switch err := r.plan(r.cfg, planner.Options{}, "", true); {
+	case err == nil:
+		return r.reportError(errors.New("Nothing to rehearse\n\nThe configuration declares no objects."))
+	case err != exitCode(exitChanges):
+		return err
+	}
+	r.act("Apply")
+	if err := r.apply(r.cfg, "apply", planner.Options{Mode: planner.Normal}, r.flags); err != nil {
+		return err
+	}
+	r.act("A second plan")
+	if err := r.settled(); err != nil {
+		return err
+	}
+	r.act("Somebody meddles with the Mac")
+	meddled, err := r.meddle()
+	if err != nil {
+		return err
+	}
+	if meddled > 0 {
+		r.act("What plan makes of it")
+		if err := r.plan(r.cfg, planner.Options{}, "", true); err != nil && err != exitCode(exitChanges) {
+			return err
+		}
+		r.act("Repair")
+		if err := r.apply(r.cfg, "apply", planner.Options{Mode: planner.Normal}, r.flags); err != nil {
+			return err
+		}
+		if err := r.settled(); err != nil {
+			return err
+		}
+	}
+	r.act("Destroy")
+	if err := r.destroy(); err != nil {
+		return err
+	}
+	calls, err := r.mac.Calls()
+	if err != nil {
+		return err
+	}
+	r.heading("The rehearsal went well: planned, applied, drifted, repaired, destroyed, with %d calls of the Mac's tools.", len(calls))
+	return nil
+}
+
+// settled wants a plan without changes.
+func (r *rehearsal) settled() error {
+	err := r.plan(r.cfg, planner.Options{}, "", true)
+	if err == exitCode(exitChanges) {
+		return r.reportError(errors.New("The configuration does not settle\n\nA plan right after an apply should have nothing to change. This is a bug of hostler; the plan above shows where."))
+	}
+	return err
+}
+
+// destroy ends the rehearsal, unless the files forbid it.
+func (r *rehearsal) destroy() error {
+	for _, b := range r.cfg.Blocks {
+		if b.PreventDestroy {
+			r.Note(fmt.Sprintf("Left out, since %s has prevent_destroy set.", b.Addr))
+			return nil
+		}
+	}
+	return r.apply(r.cfg, "destroy", planner.Options{Mode: planner.Destroy}, r.flags)
+}
+
+// act begins a numbered part of the rehearsal.
+func (r *rehearsal) act(title string) {
+	r.acts++
+	r.heading("%d · %s", r.acts, title)
+}
+
+func (r *rehearsal) heading(format string, args ...any) {
+	s := r.streams()
+	text := fmt.Sprintf(format, args...)
+	rule := strings.Repeat("━", max(4, s.Width-len([]rune(text))-4))
+	if strings.HasSuffix(text, ".") {
+		fmt.Fprintf(r.stdout, "\n%s\n", s.Color.With(term.Bold, term.Wrap(text, s.Width)))
+		return
+	}
+	fmt.Fprintf(r.stdout, "\n%s\n", s.Color.With(term.Bold, "━━ "+text+" "+rule))
+}
