@@ -3,12 +3,10 @@ package view
 import (
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"time"
 
 	"hostler/cmd/internal/view/term"
-	"hostler/planner"
 )
 
 const (
@@ -63,33 +61,6 @@ func (h *Human) write(text string) {
 	}
 	// Who does not read stderr any more is not told so.
 	_, _ = io.WriteString(h.streams.Err, text)
-}
-
-// liveEvent keeps the list of what runs; what has ended becomes a line that
-// stays.
-func (h *Human) liveEvent(e planner.Event) {
-	at := slices.IndexFunc(h.steps, func(s *step) bool { return s.addr == e.Addr })
-	switch e.Kind {
-	case planner.Refreshing:
-		h.reading++
-	case planner.Started:
-		h.reading = 0
-		if at < 0 {
-			h.steps = append(h.steps, &step{addr: e.Addr, action: e.Action, began: h.streams.Now()})
-		}
-	case planner.Progress:
-		if at >= 0 && e.Text != "" {
-			h.steps[at].text = term.Line(e.Text)
-		}
-		return // the next tick shows it
-	case planner.Completed, planner.Errored:
-		if at >= 0 {
-			h.steps = slices.Delete(h.steps, at, at+1)
-		}
-		h.region.Draw(h.eventLine(e), h.running())
-		return
-	}
-	h.region.Draw("", h.running())
 }
 
 // running are the redrawn lines, cut to the terminal's width.

@@ -16,7 +16,8 @@ type step struct {
 	addr   addr.Addr
 	action planner.Action
 	began  time.Time
-	text   string // the provider's latest news
+	text   string        // the provider's latest news
+	told   time.Duration // after how long a line last told them
 }
 
 // doing and done are an action's words while it runs and when it ended.
@@ -86,18 +87,48 @@ func sentence(e planner.Event) string {
 	return ""
 }
 
-// Event implements View.
+// Event implements View. On a terminal what runs is redrawn and what has ended
+// becomes a line that stays; elsewhere all are lines.
 func (h *Human) Event(e planner.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.region != nil {
-		h.liveEvent(e)
-		return
+	at := slices.IndexFunc(h.steps, func(s *step) bool { return s.addr == e.Addr })
+	ended := e.Kind == planner.Completed || e.Kind == planner.Errored
+	switch {
+	case e.Kind == planner.Refreshing:
+		h.reading++
+	case e.Kind == planner.Started && at < 0:
+		h.reading = 0
+		h.steps = append(h.steps, &step{addr: e.Addr, action: e.Action, began: h.streams.Now()})
+	case e.Kind == planner.Progress:
+		if at >= 0 && !h.news(h.steps[at], &e) {
+			return
+		}
+	case ended && at >= 0:
+		h.steps = slices.Delete(h.steps, at, at+1)
 	}
-	if e.Kind == planner.Progress && !h.due(e) {
-		return
+	if h.region == nil || ended {
+		h.write(h.eventLine(e))
+	} else if e.Kind != planner.Skipped {
+		h.write("")
 	}
-	h.write(h.eventLine(e))
+}
+
+// newsEvery is how often a step that runs is worth a line of a log: a little
+// less than the planner's own ten seconds.
+const newsEvery = 9 * time.Second
+
+// news keeps what the provider says, and reports whether to tell it now. A
+// terminal shows it with the next tick.
+func (h *Human) news(s *step, e *planner.Event) bool {
+	if e.Text != "" {
+		s.text = term.Line(e.Text)
+	}
+	if h.region != nil || e.Elapsed-s.told < newsEvery {
+		return false
+	}
+	s.told, e.Text = e.Elapsed, s.text
+	return true
 }
 
 func (h *Human) eventLine(e planner.Event) string {
@@ -112,18 +143,6 @@ func (h *Human) eventLine(e planner.Event) string {
 		line = h.streams.ErrColor.With(term.Bold, line)
 	}
 	return line + "\n"
-}
-
-// newsEvery is how often a step that runs is worth a line of a log.
-const newsEvery = 10 * time.Second
-
-// due limits the lines about one step: providers have news far more often.
-func (h *Human) due(e planner.Event) bool {
-	if last := h.said[e.Addr]; e.Elapsed > last && e.Elapsed-last < newsEvery {
-		return false
-	}
-	h.said[e.Addr] = e.Elapsed
-	return true
 }
 
 // line writes to Err, above the redrawn lines.

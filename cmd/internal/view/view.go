@@ -28,7 +28,6 @@ import (
 	"hostler/cmd/internal/view/excerpt"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
-	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/planner"
 )
@@ -70,13 +69,12 @@ type Human struct {
 	steps   []*step      // running, in the order in which they began
 	reading int          // objects being refreshed
 	frame   int          // of the spinner
-	said    map[addr.Addr]time.Duration
 }
 
 // NewHuman returns a view on these streams. A plan's blocks are drawn in the
 // order of the schemas, which may lack types.
 func NewHuman(s term.Streams, schemas map[string]*schema.Block) *Human {
-	h := &Human{streams: s, schemas: schemas, said: map[addr.Addr]time.Duration{}}
+	h := &Human{streams: s, schemas: schemas}
 	if s.Live {
 		h.region = term.NewRegion(s.Err, s.Size)
 	}
