@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,7 +59,7 @@ func (d Dir) Copy(to Dir) error {
 			return err
 		case e.IsDir():
 			return os.MkdirAll(to.Join(rel), 0o755)
-		case e.Type().IsRegular() && e.Name() != runFile && e.Name() != powerFile:
+		case e.Type().IsRegular() && e.Name() != runFile && !strings.HasPrefix(e.Name(), powerFile):
 			return copyFile(path, to.Join(rel))
 		}
 		return nil
@@ -105,3 +106,6 @@ func copyFile(from, to string) error {
 	}
 	return dst.Close()
 }
+
+// ReplaceDisk makes a copy of the file the VM's disk.
+func (d Dir) ReplaceDisk(file string) error { return copyFile(file, d.Join(diskFile)) }

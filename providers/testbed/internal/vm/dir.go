@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
 )
 
 // Dir is the folder of one VM or of one cached image.
@@ -199,7 +198,6 @@ func (d Dir) Begin(r Run) error {
 	if err := os.MkdirAll(d.Guest(), 0o755); err != nil {
 		return err
 	}
-	os.Remove(filepath.Join(d.Guest(), powerFile))
 	data, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -217,20 +215,25 @@ func (d Dir) Runs() (Run, error) {
 	return r, json.Unmarshal(data, &r)
 }
 
-// PowerOff asks the running guest to end: cause is empty for a shutdown of its
-// own, else the error it dies of.
-func (d Dir) PowerOff(cause string) error {
-	next := filepath.Join(d.Guest(), powerFile+".next")
-	if err := os.WriteFile(next, []byte(cause), 0o644); err != nil {
+// PowerOff asks the guest that process pid runs to end: cause is empty for a
+// shutdown of its own, else the error it dies of. The process is named because
+// another VM can have taken the place of its folder.
+func (d Dir) PowerOff(pid int, cause string) error {
+	file := d.power(pid)
+	if err := os.WriteFile(file+".next", []byte(cause), 0o644); err != nil {
 		return err
 	}
-	return os.Rename(next, filepath.Join(d.Guest(), powerFile))
+	return os.Rename(file+".next", file)
 }
 
-// PoweredOff reports what PowerOff asked for, if anything.
-func (d Dir) PoweredOff() (cause string, off bool) {
-	data, err := os.ReadFile(filepath.Join(d.Guest(), powerFile))
+// PoweredOff reports what PowerOff asked process pid for, if anything.
+func (d Dir) PoweredOff(pid int) (cause string, off bool) {
+	data, err := os.ReadFile(d.power(pid))
 	return string(data), err == nil
+}
+
+func (d Dir) power(pid int) string {
+	return filepath.Join(d.Guest(), powerFile+"."+strconv.Itoa(pid))
 }
 
 // HasAgent reports whether the guest agent is installed in the guest.
@@ -259,4 +262,3 @@ func (d Dir) Place(where Dir) error {
 	}
 	return d.Collect()
 }
-

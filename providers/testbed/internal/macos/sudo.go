@@ -1,0 +1,65 @@
+package macos
+
+import (
+	"strings"
+
+	"hostler/providers/testbed/internal/mac"
+)
+
+// Sudo is the program sudo, for a user who needs no password unless the Mac's
+// settings say so.
+func Sudo(p *mac.Process) int {
+	args, uid, asks := p.Args, 0, true
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		flag := args[0]
+		args = args[1:]
+		switch flag {
+		case "--":
+			return sudo(p, args, uid, asks)
+		case "-n", "--non-interactive":
+			asks = false
+		case "-S", "-H", "-E", "-k", "-v":
+		case "-u", "-g":
+			if len(args) == 0 {
+				return p.Errorf(1, "sudo: option requires an argument -- '%s'", flag[1:])
+			}
+			if flag == "-u" {
+				switch args[0] {
+				case "root":
+				case p.Settings.User:
+					uid = p.Settings.UID
+				default:
+					return p.Errorf(1, "sudo: unknown user %s\nsudo: error initializing audit plugin sudoers_audit", args[0])
+				}
+			}
+			args = args[1:]
+		default:
+			return p.Errorf(1, "sudo: illegal option `%s'\nusage: sudo -h | -K | -k | -V", flag)
+		}
+	}
+	return sudo(p, args, uid, asks)
+}
+
+func sudo(p *mac.Process, args []string, uid int, asks bool) int {
+	s, err := p.Mac.Settings()
+	if err != nil {
+		return p.Errorf(70, "sudo: %v", err)
+	}
+	if s.NoSudo && !p.Root() {
+		if asks {
+			p.Errorf(1, "sudo: a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper")
+		}
+		return p.Errorf(1, "sudo: a password is required")
+	}
+	if len(args) == 0 {
+		return p.Errorf(1, "usage: sudo -h | -K | -k | -V")
+	}
+	if args[0] == "true" || args[0] == "/usr/bin/true" {
+		return 0
+	}
+	code, ok := p.Exec(uid, args)
+	if !ok {
+		return p.Errorf(1, "sudo: %s: command not found", args[0])
+	}
+	return code
+}
