@@ -36,24 +36,25 @@ type planWriter struct {
 func planText(p *planner.Plan, schemas map[string]*schema.Block, s term.Streams, end Ending) string {
 	w := &planWriter{paint: s.Color, width: s.Width, schemas: schemas}
 	if p == nil {
-		return "\n" + w.paint.With(term.Bold, "Planning failed.") + " hostler encountered an error while generating this plan.\n"
+		p = &planner.Plan{}
 	}
 	w.recovered(p.Recovered)
 	drifted := w.drift(p)
 	changes := visible(p)
 	outputs := slices.DeleteFunc(slices.Clone(p.Outputs), func(o planner.OutputChange) bool { return o.Action == planner.NoOp })
-	switch {
-	case p.Mode == planner.RefreshOnly && drifted:
+	recording := p.Mode == planner.RefreshOnly && drifted
+	if recording {
 		w.say("This is a refresh-only plan, so hostler will not take any actions to undo these. " +
 			"If you were expecting these changes then you can apply this plan to record the updated values in the hostler state without changing any remote objects.")
-	case len(changes) > 0:
+	}
+	if len(changes) > 0 {
 		w.actions(p, changes, end.Failed)
-	case len(outputs) == 0 && !end.Failed:
-		w.nothing(p, drifted)
+	} else if len(outputs) == 0 && !recording {
+		w.nothing(p, drifted, end.Failed)
 		return w.String()
 	}
 	w.outputs(outputs)
-	if len(outputs) > 0 && len(changes) == 0 && !drifted {
+	if len(outputs) > 0 && len(changes) == 0 && !recording {
 		w.say("You can apply this plan to save these new output values to the hostler state, without changing any real infrastructure.")
 	}
 	w.ending(end, s.Interactive)
@@ -86,7 +87,7 @@ func (w *planWriter) recovered(list []planner.Recovery) {
 	}
 	w.WriteString("\n" + w.paint.With(term.Bold, fmt.Sprintf("%s %s interrupted by an earlier run:", term.Count(len(list), "operation"), were)) + "\n")
 	for _, r := range list {
-		fmt.Fprintf(w, "  %s: %s\n", r.Addr, recovery(r))
+		fmt.Fprintf(w, "  %s: %s\n", term.Clean(r.Addr.String()), recovery(r))
 	}
 }
 
@@ -293,7 +294,11 @@ func (w *planWriter) outputs(list []planner.OutputChange) {
 	w.Write(d.Bytes())
 }
 
-func (w *planWriter) nothing(p *planner.Plan, drifted bool) {
+func (w *planWriter) nothing(p *planner.Plan, drifted, failed bool) {
+	if failed {
+		w.WriteString("\n" + w.paint.With(term.Bold, "Planning failed.") + " hostler encountered an error while generating this plan.\n")
+		return
+	}
 	title, detail := "Your infrastructure matches the configuration.",
 		"hostler has compared your real infrastructure against your configuration and found no differences, so no changes are needed."
 	switch {

@@ -27,6 +27,7 @@ func TestPlan(t *testing.T) {
 		"plan-saved":     {only(func(p *planner.Plan) { p.Changes = all.Changes[:1] }), Ending{SavedAs: "p.out"}},
 		"plan-unsaved":   {only(func(p *planner.Plan) { p.Changes = all.Changes[:1] }), Ending{Unsaved: true}},
 		"plan-failed":    {only(func(p *planner.Plan) { p.Changes = all.Changes[:1] }), Ending{Failed: true}},
+		"plan-hopeless":  {only(func(p *planner.Plan) { p.Changes = all.Changes[7:8] }), Ending{Failed: true}},
 		"plan-none":      {nil, Ending{Failed: true}},
 		"plan-empty":     {only(func(p *planner.Plan) { p.Changes = all.Changes[7:8] }), Ending{Unsaved: true}},
 		"plan-moved":     {only(func(p *planner.Plan) { p.Changes = all.Changes[10:11] }), Ending{}},

@@ -38,7 +38,8 @@ type View interface {
 	// Start begins to show progress; stop ends it, and leaves the terminal as
 	// it was. Calling stop again does nothing.
 	Start() (stop func())
-	// Plan shows what apply will do; nil when planning failed early.
+	// Plan shows what apply will do; nil, with Ending.Failed, when planning
+	// failed early.
 	Plan(*planner.Plan, Ending)
 	Event(planner.Event)
 	Result(planner.Mode, *planner.Result)
