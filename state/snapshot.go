@@ -1,0 +1,62 @@
+package state
+
+import (
+	"encoding/json"
+
+	"hostler/hcl/addr"
+)
+
+// Version of the file format; a file with a higher one was written by a newer
+// hostler and is refused.
+const Version = 1
+
+// Snapshot is the state at one serial: everything hostler has applied and
+// still owns.
+type Snapshot struct {
+	Lineage   string // random, made with the first state, kept for life
+	Serial    uint64 // grows with every recorded change
+	Resources map[addr.Addr]*Resource
+	Outputs   map[string]Output
+	// Unfinished are the intents of a run that died between Begin and Put,
+	// in the order in which they were begun. The objects may or may not exist.
+	Unfinished []Unfinished
+}
+
+// Resource is what state remembers of one object.
+type Resource struct {
+	SchemaVersion int             `json:"schema_version"`
+	Attributes    json.RawMessage `json:"attributes"`             // one JSON object
+	Deps          []addr.Addr     `json:"dependencies,omitempty"` // destroyed after this one
+	Tainted       bool            `json:"tainted,omitempty"`      // created but not finished
+	// PreventDestroy also protects a resource whose block left the files.
+	PreventDestroy bool `json:"prevent_destroy,omitempty"`
+}
+
+// Output is one output value as last applied. A sensitive one has no Value.
+type Output struct {
+	Type      json.RawMessage `json:"type"`
+	Value     json.RawMessage `json:"value"`
+	Sensitive bool            `json:"sensitive,omitempty"`
+}
+
+// Operation is what an intent announces.
+type Operation string
+
+const (
+	Create Operation = "create"
+	Update Operation = "update"
+	Delete Operation = "delete"
+)
+
+// Intent is what is about to be done to one object. Resource is the wanted
+// one, or for a delete the one to go.
+type Intent struct {
+	Op       Operation `json:"op"`
+	Resource *Resource `json:"resource"`
+}
+
+// Unfinished is an intent without its result.
+type Unfinished struct {
+	Addr addr.Addr
+	Intent
+}
