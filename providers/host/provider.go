@@ -1,0 +1,28 @@
+// Package host owns the block type host: a Mac, and what of it is lent to VMs.
+//
+// A host's object is the settings document host.json, which the runtime reads
+// to know its budget. A host without an ssh block is the Mac that hostler runs
+// on, so a configuration has one such host; Validate holds it to that, Resolve
+// holds the reserve to what the Mac has. Start at schema.go.
+package host
+
+import (
+	"hostler/providers"
+	"hostler/providers/internal/machine"
+	"hostler/providers/internal/settings"
+)
+
+// New returns the provider of host.
+func New(env providers.Env) *providers.Provider {
+	mac := machine.Local(env.Root, env.Environ)
+	hosts := &hosts{Documents: settings.Documents[Host]{
+		Store: settings.Store{Mac: mac},
+		Name:  func(*Host) string { return "host.json" },
+		Flaw:  func(h *Host) *string { return &h.Document },
+		ID:    func(h *Host) string { return h.Name },
+		What:  "host",
+	}}
+	return &providers.Provider{Name: "host", Types: []*providers.Type{
+		providers.NewType(providers.Def[Host]{Schema: block(), CRUD: hosts, ID: hosts.ID}),
+	}}
+}

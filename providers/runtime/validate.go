@@ -1,0 +1,114 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/hcl/addr"
+	"hostler/providers"
+)
+
+// Validate refuses what the blocks alone show to be wrong.
+func (p *profiles) Validate(want *Profile, config providers.Lookup) error {
+	var errs []error
+	if want.Network != "softnet" && len(want.Allow) > 0 {
+		errs = append(errs, providers.AttrErrorf("allow", "only softnet filters what a VM may reach; write network = \"softnet\", or leave allow out"))
+	}
+	if want.Cache == "shared" && want.Trust != "branch" {
+		errs = append(errs, providers.AttrErrorf("cache", "a profile with trust = %q must not write what other jobs read; write cache = \"snapshot\", \"read-only\" or \"none\"", want.Trust))
+	}
+	return errors.Join(append(errs, claims(want, config))...)
+}
+
+// claims refuses a label of want's that another profile of the same Mac has
+// too: GitHub would give the job to either.
+func claims(want *Profile, config providers.Lookup) error {
+	mine := hostsOf(images(config, want.Image))
+	for i, label := range want.Labels {
+		var claimants []string
+		for _, a := range config.All("profile") {
+			other, ok := config.Get(a)
+			if ok && slices.ContainsFunc(labelsOf(a, other), func(l string) bool { return fold(l) == fold(label) }) &&
+				meet(mine, hostsOf(images(config, text(other, "image")))) {
+				claimants = append(claimants, a.String())
+			}
+		}
+		if len(claimants) > 1 {
+			return &providers.AttrError{
+				Path: cty.GetAttrPath("labels").IndexInt(i),
+				Err:  fmt.Errorf("the label %q is claimed by %s on the same Mac, so that a job could get either; give each profile labels of its own", label, strings.Join(claimants, " and ")),
+			}
+		}
+	}
+	return nil
+}
+
+// labelsOf are the labels of a profile block, or the one it gets by default.
+func labelsOf(a addr.Addr, profile cty.Value) []string {
+	v := attr(profile, "labels")
+	if v == cty.NilVal || !v.IsWhollyKnown() {
+		return []string{providers.InstanceName(a)}
+	}
+	var all []string
+	for _, l := range v.AsValueSlice() {
+		all = append(all, l.AsString())
+	}
+	return all
+}
+
+func hostsOf(images []image) []string {
+	var all []string
+	for _, i := range images {
+		all = append(all, text(i.value, "host"))
+	}
+	return all
+}
+
+func meet(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// image is an image block, or one instance of it.
+type image struct {
+	addr  addr.Addr
+	value cty.Value
+}
+
+// images are the instances that a profile's reference means: one, or with
+// for_each and no key all of them.
+func images(config providers.Lookup, ref string) []image {
+	want, err := addr.Parse(ref)
+	if err != nil {
+		return nil
+	}
+	var all []image
+	for _, a := range config.All("image") {
+		if v, ok := config.Get(a); ok && want.Covers(a) {
+			all = append(all, image{a, v})
+		}
+	}
+	return all
+}
+
+// attr is an attribute of a block that may not be known yet, or NilVal.
+func attr(block cty.Value, name string) cty.Value {
+	if block == cty.NilVal || block.IsNull() || !block.IsKnown() || !block.Type().HasAttribute(name) {
+		return cty.NilVal
+	}
+	if v := block.GetAttr(name); v.IsKnown() && !v.IsNull() {
+		return v
+	}
+	return cty.NilVal
+}
+
+// text is a string attribute, "" if it is not known.
+func text(block cty.Value, name string) string {
+	if v := attr(block, name); v != cty.NilVal {
+		return v.AsString()
+	}
+	return ""
+}
