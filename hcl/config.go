@@ -1,6 +1,8 @@
 package hcl
 
 import (
+	"slices"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
@@ -61,6 +63,15 @@ type Config struct {
 	Removed   []Removed
 	Variables map[string]cty.Value // as given or defaulted; sensitive ones marked
 	Files     map[string]*File     // by name as in ranges, for snippets; set even when Load fails
+}
+
+// Block returns the block or instance at a, or nil.
+func (c *Config) Block(a addr.Addr) *Block {
+	i, ok := slices.BinarySearchFunc(c.Blocks, a, func(b *Block, a addr.Addr) int { return addr.Compare(b.Addr, a) })
+	if !ok {
+		return nil
+	}
+	return c.Blocks[i]
 }
 
 // Block is one managed block, or one instance of one with for_each.

@@ -25,6 +25,10 @@ import (
 type Block struct {
 	Type string // keyword in the file, such as "image"
 	Doc  string // one or two sentences for the reference page
+	// Unnamed blocks are written without a name, as in github { }. A managed
+	// one stands at most once, and its address is its type twice:
+	// github.github.
+	Unnamed bool
 	// Version of stored objects; the type's Upgrader reads older ones.
 	Version int
 	Attrs   []Attr

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ const (
 	KindList
 	KindMap // string keys
 	KindObject
+	KindAny // whatever the author writes; in the language's own blocks only
 )
 
 // Type is the type of an attribute.
@@ -48,6 +50,7 @@ var (
 	Int    = Type{Kind: KindInt}
 	Bytes  = Type{Kind: KindSize}
 	Span   = Type{Kind: KindDuration}
+	Any    = Type{Kind: KindAny}
 	Secret = Type{Kind: KindSecret}
 	Path   = Type{Kind: KindPath}
 )
@@ -75,6 +78,8 @@ func (t Type) Cty() cty.Type {
 		return cty.Bool
 	case KindInt:
 		return cty.Number
+	case KindAny:
+		return cty.DynamicPseudoType
 	case KindList:
 		return cty.List(t.Elem.Cty())
 	case KindMap:
@@ -104,8 +109,10 @@ func (t Type) Name() string {
 		return "secret reference"
 	case KindPath:
 		return "path"
+	case KindAny:
+		return "any value"
 	case KindRef:
-		s := "reference to " + strings.Join(t.Refs, " or ")
+		s := "reference to " + cmp.Or(strings.Join(t.Refs, " or "), "a block")
 		if t.OrText {
 			s += ", or text"
 		}
@@ -126,7 +133,8 @@ func (t Type) Name() string {
 
 // Normalize brings a value of type t.Cty() into its one spelling, fills in
 // the defaults of objects and runs the checks. Errors are cty.PathError where
-// they lie below the value itself.
+// they lie below the value itself. What is unknown, as in a validation without
+// values for variables, passes unchecked.
 func (t Type) Normalize(v cty.Value) (cty.Value, error) { return t.normalize(v, nil) }
 
 // Normalize is Type.Normalize followed by the attribute's own check. Null
@@ -144,7 +152,7 @@ func (a *Attr) normalize(v cty.Value, path cty.Path) (cty.Value, error) {
 		return cty.NullVal(a.Type.Cty()), nil
 	}
 	v, err := a.Type.normalize(v, path)
-	if err == nil && a.Check != nil {
+	if err == nil && a.Check != nil && v.IsWhollyKnown() {
 		if err = a.Check(v); err != nil {
 			if _, pointed := err.(cty.PathError); !pointed {
 				err = path.NewError(err)
@@ -157,6 +165,9 @@ func (a *Attr) normalize(v cty.Value, path cty.Path) (cty.Value, error) {
 func (t Type) normalize(v cty.Value, path cty.Path) (cty.Value, error) {
 	if v.IsNull() {
 		return cty.NullVal(t.Cty()), nil
+	}
+	if !v.IsKnown() {
+		return v, nil
 	}
 	text := func(parse func(string) (string, error)) (cty.Value, error) {
 		s, err := parse(v.AsString())

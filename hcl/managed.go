@@ -1,0 +1,278 @@
+package hcl
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hcldec"
+	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
+
+	"hostler/hcl/addr"
+	"hostler/hcl/schema"
+)
+
+// managed is a managed block: what was written, and its instances.
+type managed struct {
+	addr   addr.Addr
+	schema *schema.Block
+	spec   hcldec.Spec
+	src    Source
+	attrs  hcl.Attributes // all that stand directly in the block
+
+	forEach   hcl.Expression // nil without for_each
+	dependsOn []hcl.Traversal
+	after     []ref // what dependsOn means
+	ignore    []string
+	keys      map[string]*Block // instances by key; nil unless for_each is known
+	blocks    []*Block          // instances, or the block itself
+	byHost    map[string][]addr.Addr
+}
+
+func (l *loader) declareManaged(n *node, b *hcl.Block, s *schema.Block, a addr.Addr) {
+	content, diags := b.Body.Content(bodySchema(s, Meta()...))
+	l.diags = append(l.diags, diags...)
+	n.broken = diags.HasErrors()
+	m := &managed{addr: a, schema: s, spec: specOf(s), src: sourceOf(b, s), attrs: content.Attributes}
+	n.managed = m
+	n.uses = hcldec.Variables(b.Body, m.spec)
+	if attr := m.attrs["for_each"]; attr != nil {
+		m.forEach = attr.Expr
+		n.uses = append(n.uses, attr.Expr.Variables()...)
+	}
+	if attr := m.attrs["prevent_destroy"]; attr != nil {
+		n.uses = append(n.uses, attr.Expr.Variables()...)
+	}
+	if attr := m.attrs["depends_on"]; attr != nil {
+		m.dependsOn = l.dependsOn(attr)
+	}
+	if attr := m.attrs["ignore_changes"]; attr != nil {
+		l.ignoreChanges(m, attr)
+	}
+	n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return m.eval(l, n, ctx) }
+}
+
+// dependsOn reads depends_on: references that are not evaluated.
+func (l *loader) dependsOn(attr *hcl.Attribute) (out []hcl.Traversal) {
+	elems, diags := hcl.ExprList(attr.Expr)
+	if diags.HasErrors() {
+		l.err(errorAt(attr.Expr.Range(), "Invalid depends_on", "A list of references to blocks is required, as in depends_on = [image.base]."))
+	}
+	for _, e := range elems {
+		t, diags := hcl.AbsTraversalForExpr(e)
+		if diags.HasErrors() || !l.isWhole(t) {
+			l.err(errorAt(e.Range(), "Invalid depends_on", "Only references to whole blocks may stand here, written without quotes, as in depends_on = [image.base]."))
+			continue
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// isWhole reports whether a traversal names a block or an instance of one, or
+// what may have been meant as its name.
+func (l *loader) isWhole(t hcl.Traversal) bool {
+	switch t.RootName() {
+	case "var", "local", "each":
+		return false
+	}
+	if s := l.lang.Blocks[t.RootName()]; s != nil && s.Unnamed {
+		return len(t) == 1
+	}
+	if len(t) == 3 {
+		_, keyed := t[2].(hcl.TraverseIndex)
+		return keyed
+	}
+	return len(t) == 2
+}
+
+// ignoreChanges reads ignore_changes: names, or the keyword all.
+func (l *loader) ignoreChanges(m *managed, attr *hcl.Attribute) {
+	if hcl.ExprAsKeyword(attr.Expr) == "all" {
+		m.ignore = []string{"*"}
+		return
+	}
+	elems, diags := hcl.ExprList(attr.Expr)
+	if diags.HasErrors() {
+		l.err(errorAt(attr.Expr.Range(), "Invalid ignore_changes", "Write a list of names of attributes, as in [memory, cpus], or the word all, without quotes."))
+	}
+	var known []string
+	for _, a := range m.schema.Attrs {
+		known = append(known, a.Name)
+	}
+	for _, n := range m.schema.Blocks {
+		known = append(known, n.Type)
+	}
+	for _, e := range elems {
+		switch name := hcl.ExprAsKeyword(e); {
+		case name == "":
+			l.err(errorAt(e.Range(), "Invalid ignore_changes", "Write names of attributes without quotes, as in [memory, cpus]."))
+		case !slices.Contains(known, name):
+			l.err(errorAt(e.Range(), "Invalid ignore_changes", "%s has no attribute %q.%s", m.schema.Type, name, didYouMean(name, known)))
+		default:
+			m.ignore = append(m.ignore, name)
+		}
+	}
+	slices.Sort(m.ignore)
+	m.ignore = slices.Compact(m.ignore)
+}
+
+// eval decodes every instance. Where for_each is empty, unknown or wrong, the
+// body is still checked, with an each of which nothing is known.
+func (m *managed) eval(l *loader, n *node, ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
+	if m.forEach == nil {
+		b, v, diags := m.instance(l, n, ctx, m.addr)
+		m.blocks = []*Block{b}
+		return v, diags
+	}
+	each := func(key, value cty.Value) *hcl.EvalContext {
+		child := ctx.NewChild()
+		child.Functions = ctx.Functions
+		child.Variables = map[string]cty.Value{"each": cty.ObjectVal(map[string]cty.Value{"key": key, "value": value})}
+		return child
+	}
+	elems, diags := m.elements(ctx)
+	if len(elems) == 0 {
+		_, v, more := m.instance(l, n, each(cty.UnknownVal(cty.String), cty.DynamicVal), m.addr)
+		if elems == nil {
+			return cty.DynamicVal, append(diags, more...)
+		}
+		m.keys = map[string]*Block{}
+		return cty.MapValEmpty(v.Type()).Mark(instancesOf(m.addr)), append(diags, more...)
+	}
+	m.keys = make(map[string]*Block, len(elems))
+	values := make(map[string]cty.Value, len(elems))
+	for _, key := range sortedKeys(elems) {
+		b, v, more := m.instance(l, n, each(cty.StringVal(key), elems[key]), m.addr.Instance(key))
+		m.keys[key], values[key] = b, v
+		m.blocks = append(m.blocks, b)
+		diags = append(diags, more...)
+	}
+	return cty.MapVal(values).Mark(instancesOf(m.addr)), diags
+}
+
+// elements evaluates for_each, once. Nil is unknown or wrong.
+func (m *managed) elements(ctx *hcl.EvalContext) (map[string]cty.Value, Diagnostics) {
+	v, diags := m.forEach.Value(ctx)
+	diags = discreet(diags, ctx)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	wrong := func(format string, args ...any) (map[string]cty.Value, Diagnostics) {
+		d := errorAt(m.forEach.Range(), "Invalid for_each argument", format, args...)
+		return nil, append(diags, about(d, m.forEach, ctx))
+	}
+	v, marks := v.Unmark()
+	t := v.Type()
+	switch {
+	case hasMark(marks, Sensitive):
+		return wrong("Its keys become parts of addresses, which are shown, so for_each can't be sensitive. Use nonsensitive() if the keys are no secret.")
+	case v.IsNull():
+		return wrong("for_each is null. Give it a map or a set of strings; an empty one makes no instances.")
+	case t == cty.DynamicPseudoType:
+		return nil, diags
+	case t.IsTupleType() || t.IsListType():
+		return wrong("for_each takes a map or a set of strings, and this is a list, whose elements have no keys. Write for_each = toset(…) round it: each element is then its own key.")
+	case t.IsObjectType() && len(origins(marks)) > 0:
+		return wrong("This is one block, not a map of several: for_each would go through its attributes. Put the block into a map, as in { KEY = … }.")
+	case t.IsSetType() && !t.ElementType().Equals(cty.String) && !t.Equals(cty.Set(cty.DynamicPseudoType)):
+		return wrong("for_each takes a map or a set of strings, and this is a %s. Convert the elements with tostring(), or make a map.", t.FriendlyName())
+	case !t.IsSetType() && !t.IsMapType() && !t.IsObjectType():
+		return wrong("for_each takes a map or a set of strings, and this is a %s.", t.FriendlyName())
+	case !v.IsKnown() || t.IsSetType() && !v.IsWhollyKnown():
+		return nil, diags
+	}
+	out := map[string]cty.Value{}
+	for it := v.ElementIterator(); it.Next(); {
+		key, elem := it.Element()
+		if t.IsSetType() {
+			key = elem
+		}
+		if key.IsNull() {
+			return wrong("The set contains null, which can't be a key.")
+		}
+		out[key.AsString()] = elem
+	}
+	return out, diags
+}
+
+// instance decodes the body in ctx. The value is for expressions that refer
+// to it; it is of the same type for every instance.
+func (m *managed) instance(l *loader, n *node, ctx *hcl.EvalContext, a addr.Addr) (*Block, cty.Value, Diagnostics) {
+	d := &decoder{l: l, folder: n.folder, src: m.src, addr: a, deps: map[addr.Addr]bool{}}
+	b := &Block{Addr: a, Source: m.src, IgnoreChanges: m.ignore}
+	b.Value = d.decode(ctx)
+	b.PreventDestroy = d.preventDestroy(m.attrs["prevent_destroy"], ctx)
+	for _, r := range m.after {
+		d.dependOn(r)
+	}
+	b.Deps = slices.SortedFunc(maps.Keys(d.deps), addr.Compare)
+	attrs := b.Value.AsValueMap()
+	for _, attr := range m.schema.Attrs {
+		if attr.Computed {
+			delete(attrs, attr.Name)
+		}
+	}
+	if attrs == nil {
+		attrs = map[string]cty.Value{}
+	}
+	attrs["address"] = cty.StringVal(a.String())
+	return b, cty.ObjectVal(attrs).Mark(origin(a)), d.diags
+}
+
+func (d *decoder) preventDestroy(attr *hcl.Attribute, ctx *hcl.EvalContext) bool {
+	if attr == nil {
+		return false
+	}
+	v, diags := attr.Expr.Value(ctx)
+	d.diags = append(d.diags, discreet(diags, ctx)...)
+	v, marks := v.Unmark()
+	v, err := convert.Convert(v, cty.Bool)
+	if err != nil || hasMark(marks, Sensitive) {
+		d.diags = append(d.diags, errorAt(attr.Expr.Range(), "Invalid prevent_destroy", "Write true or false; the value may come from a variable that is not sensitive."))
+		return false
+	}
+	return isTrue(v)
+}
+
+// hosts groups the instances by the host that each is on, "" for none. It is
+// nil when a host is unknown.
+func (m *managed) hosts() map[string][]addr.Addr {
+	if m.byHost != nil {
+		return m.byHost
+	}
+	byHost := map[string][]addr.Addr{}
+	for _, b := range m.blocks {
+		host := ""
+		if b.Value.Type().HasAttribute("host") {
+			v := b.Value.GetAttr("host")
+			if !v.IsKnown() {
+				return nil
+			}
+			if isString(v) {
+				host = v.AsString()
+			}
+		}
+		byHost[host] = append(byHost[host], b.Addr)
+	}
+	m.byHost = byHost
+	return byHost
+}
+
+// describe lists instances with their hosts, for messages.
+func (m *managed) describe() string {
+	var out []string
+	for host, instances := range m.hosts() {
+		for _, a := range instances {
+			if host == "" {
+				out = append(out, a.String())
+			} else {
+				out = append(out, fmt.Sprintf("%s (on %s)", a, host))
+			}
+		}
+	}
+	slices.Sort(out)
+	return list(out)
+}
