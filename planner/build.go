@@ -135,13 +135,12 @@ func (r *run) restrict() {
 	}
 	next := map[addr.Addr][]addr.Addr{}
 	for a, o := range r.objects {
-		for _, d := range o.dependencies() {
-			next[a] = append(next[a], d)
+		if r.opt.Mode != Destroy && o.block != nil {
+			next[a] = append(next[a], o.block.Deps...)
+			continue
 		}
 		for _, d := range o.deps {
-			if r.opt.Mode == Destroy || o.block == nil {
-				next[d] = append(next[d], a)
-			}
+			next[d] = append(next[d], a)
 		}
 	}
 	keep := map[addr.Addr]bool{}
@@ -164,52 +163,6 @@ func (r *run) restrict() {
 			delete(r.objects, a)
 		}
 	}
-}
-
-// dependencies are the block's, or when it left the files, the recorded ones.
-func (o *object) dependencies() []addr.Addr {
-	if o.block != nil {
-		return o.block.Deps
-	}
-	return o.deps
-}
-
-// importObjects reads what import blocks name, unless state has it already.
-func (r *run) importObjects() {
-	if r.opt.Mode != Normal {
-		return
-	}
-	for _, im := range r.cfg.Imports {
-		o := r.objects[im.To]
-		switch {
-		case o == nil && len(r.opt.Targets) > 0:
-			continue
-		case o == nil || o.block == nil:
-			r.diags = append(r.diags, importWithoutBlock(im, r.addresses()))
-			continue
-		case !o.recorded.IsNull():
-			continue
-		}
-		v, err := r.importOne(o, im.ID)
-		if err != nil {
-			r.fail(o, "Import of "+o.addr.String(), err)
-			continue
-		}
-		o.real, o.recorded, o.importID = v, v, im.ID
-	}
-}
-
-func (r *run) importOne(o *object, id string) (cty.Value, error) {
-	v, ok, err := o.typ.Import(r.ctx, id)
-	switch {
-	case err != nil:
-		return v, err
-	case !ok:
-		return v, fmt.Errorf("blocks of type %q can't be imported", o.addr.Type)
-	case v.IsNull():
-		return v, fmt.Errorf("there is no object with the id %q", id)
-	}
-	return v, nil
 }
 
 // compareOutputs finds which output values differ from the recorded ones.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -132,18 +133,27 @@ func resource(t *providers.Type, c *Change, v cty.Value, tainted bool) (*state.R
 // settle records what the plan found out before anything is changed: moves,
 // what killed runs left behind, and how unchanged objects are now.
 func (e *execution) settle() error {
-	have := e.rec.Snapshot()
+	start := e.rec.Snapshot()
+	have := maps.Clone(start.Resources)
 	for _, c := range e.plan.Changes {
-		if c.MovedFrom.IsZero() || have.Resources[c.MovedFrom] == nil {
+		if c.MovedFrom.IsZero() || have[c.MovedFrom] == nil {
 			continue
 		}
 		if err := e.rec.Move(c.MovedFrom, c.Addr); err != nil {
 			return err
 		}
+		have[c.Addr] = have[c.MovedFrom]
+		delete(have, c.MovedFrom)
+		for a, r := range have {
+			if slices.Contains(r.Deps, c.MovedFrom) {
+				moved := *r
+				moved.Deps = renamed(r.Deps, c.MovedFrom, c.Addr)
+				have[a] = &moved
+			}
+		}
 	}
-	have = e.rec.Snapshot()
 	open := map[addr.Addr]bool{}
-	for _, u := range have.Unfinished {
+	for _, u := range start.Unfinished {
 		open[u.Addr] = true
 	}
 	for _, c := range e.plan.Changes {
@@ -155,15 +165,15 @@ func (e *execution) settle() error {
 		if c.Action != NoOp {
 			now = c.Before
 		}
-		delete(open, c.Addr)
-		if err := e.settleOne(c, now, have); err != nil {
+		if err := e.settleOne(c, now, have[c.Addr], open[c.Addr]); err != nil {
 			return err
 		}
+		delete(open, c.Addr)
 	}
-	for _, u := range have.Unfinished {
+	for a := range open {
 		// Nothing came of it, and nothing is planned for it.
-		if open[u.Addr] && len(e.plan.Targets) == 0 {
-			if err := e.rec.Put(u.Addr, have.Resources[u.Addr]); err != nil {
+		if len(e.plan.Targets) == 0 {
+			if err := e.rec.Put(a, have[a]); err != nil {
 				return err
 			}
 		}
@@ -173,9 +183,7 @@ func (e *execution) settle() error {
 
 // settleOne records the object as it is now, unless the record says so
 // already and no intent is open.
-func (e *execution) settleOne(c *Change, now cty.Value, have *state.Snapshot) error {
-	was := have.Resources[c.Addr]
-	open := slices.ContainsFunc(have.Unfinished, func(u state.Unfinished) bool { return u.Addr == c.Addr })
+func (e *execution) settleOne(c *Change, now cty.Value, was *state.Resource, open bool) error {
 	if now.IsNull() {
 		if was == nil && !open {
 			return nil

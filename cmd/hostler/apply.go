@@ -13,6 +13,7 @@ import (
 	"hostler/cmd/internal/view"
 	"hostler/hcl"
 	"hostler/planner"
+	"hostler/planner/planfile"
 	"hostler/state"
 )
 
@@ -130,7 +131,7 @@ func (a *app) applyFile(path string, f *pflag.FlagSet, flags applyFlags) error {
 	}
 	p := a.open()
 	p.planner.Parallelism = flags.plan.parallelism
-	plan, err := p.planner.ReadFile(a.inDir(path))
+	plan, err := planfile.Read(a.inDir(path), p.types)
 	if err != nil {
 		return p.reportError(err)
 	}
@@ -159,7 +160,7 @@ func (a *app) applyFile(path string, f *pflag.FlagSet, flags applyFlags) error {
 func (p *project) carryOut(ctx context.Context, stop <-chan struct{}, plan *planner.Plan, lock *state.Lock) error {
 	stopView := p.Start()
 	defer stopView()
-	result, diags := p.planner.Apply(ctx, plan, lock, stop, p.Event)
+	result, diags := p.planner.Apply(ctx, plan, p.recorder(lock), stop, p.Event)
 	stopView()
 	err := p.report(diags)
 	p.Result(plan.Mode, result)

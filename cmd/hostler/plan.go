@@ -8,6 +8,7 @@ import (
 	"hostler/cmd/internal/view"
 	"hostler/hcl"
 	"hostler/planner"
+	"hostler/planner/planfile"
 )
 
 func planCommand(a *app, f *pflag.FlagSet) func([]string) error {
@@ -58,7 +59,7 @@ func (p *project) plan(cfg *hcl.Config, opt planner.Options, out string, detaile
 	}
 	end := view.Ending{SavedAs: out, Unsaved: out == "", Failed: diags.HasErrors()}
 	if out != "" && !end.Failed {
-		if err := p.planner.WriteFile(p.inDir(out), plan); err != nil {
+		if err := planfile.Write(p.inDir(out), plan, p.types); err != nil {
 			return p.reportError(err)
 		}
 	}

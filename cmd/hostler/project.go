@@ -23,6 +23,8 @@ type project struct {
 	types   providers.Registry
 	planner *planner.Planner
 	files   map[string]*hcl.File // for excerpts in diagnostics
+	// recorder is where apply records: the lock, except in tests.
+	recorder func(*state.Lock) planner.Recorder
 }
 
 // open makes the project of the folder the program runs in.
@@ -38,7 +40,8 @@ func (a *app) openWith(env providers.Env) *project {
 	types := registry(env)
 	return &project{
 		app: a, View: a.view(types), types: types,
-		planner: &planner.Planner{Types: types, Now: a.now},
+		planner:  &planner.Planner{Types: types, Now: a.now},
+		recorder: func(l *state.Lock) planner.Recorder { return l },
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"hostler/cmd/internal/view"
 	"hostler/hcl/addr"
+	"hostler/planner/planfile"
 )
 
 func show(a *app, f *pflag.FlagSet) func([]string) error {
@@ -37,7 +38,7 @@ func show(a *app, f *pflag.FlagSet) func([]string) error {
 }
 
 func (p *project) showPlan(path string) error {
-	plan, err := p.planner.ReadFile(p.inDir(path))
+	plan, err := planfile.Read(p.inDir(path), p.types)
 	if err != nil {
 		return p.reportError(err)
 	}

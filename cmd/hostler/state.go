@@ -80,18 +80,18 @@ func (p *project) move(l *state.Lock, from, to addr.Addr, dry bool) error {
 	if dry {
 		verb = "Would move"
 	}
+	moves := map[addr.Addr]addr.Addr{}
 	for _, a := range have {
+		moves[a] = target(a)
 		fmt.Fprintf(p.stdout, "%s %q to %q\n", verb, a.String(), target(a).String())
-		if dry {
-			continue
-		}
-		if err := l.Move(a, target(a)); err != nil {
-			return err
-		}
 	}
-	if !dry {
-		fmt.Fprintf(p.stdout, "Successfully moved %d object(s).\n", len(have))
+	if dry {
+		return nil
 	}
+	if err := p.planner.Move(l, moves); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "Successfully moved %d object(s).\n", len(have))
 	return nil
 }
 

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"hostler/providers/testbed"
+)
+
+// canary is a secret that every script's environment holds, and that may turn
+// up nowhere else: see checkCanary.
+const canary = "c4n4ry-53cr3t-v4lu3"
+
+// TestMain makes the test binary hostler itself, and the simulated Mac's
+// tools, when it is called by those names.
+func TestMain(m *testing.M) {
+	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
+		os.Exit(code)
+	}
+	if at := os.Getenv("HOSTLER_TEST_CRASH"); at != "" {
+		os.Exit(crashMain(at))
+	}
+	testscript.Main(m, map[string]func(){"hostler": main})
+}
+
+// TestScripts runs testdata/script/*.txtar. Each gets a simulated Mac of its
+// own; README.md beside them lists the extra commands.
+func TestScripts(t *testing.T) {
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           filepath.Join("testdata", "script"),
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Setup: func(env *testscript.Env) error {
+			mac, err := testbed.New(filepath.Join(env.WorkDir, ".mac"), exe, testbed.Spec{Memory: 16 << 30, CPUs: 10})
+			if err != nil {
+				return err
+			}
+			for _, kv := range mac.Environ() {
+				name, value, _ := strings.Cut(kv, "=")
+				if name == "PATH" {
+					value = filepath.Dir(mac.Tool("tart")) + string(os.PathListSeparator) + env.Getenv("PATH")
+				}
+				env.Setenv(name, value)
+			}
+			env.Setenv("ROOT", mac.Root())
+			env.Setenv("CANARY", canary)
+			env.Setenv("HOSTLER_VAR_canary", canary)
+			env.Defer(func() { checkCanary(env.WorkDir) })
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"calls": cmdCalls,
+			"fault": cmdFault,
+			"code":  cmdCode,
+		},
+	})
+}
+
+// checkCanary panics, which fails the script, if the secret is in any file
+// that the script left: the state, plans, the Mac, and the log of all calls
+// of the Mac's tools with their arguments.
+func checkCanary(dir string) {
+	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(name, ".img") {
+			return err
+		}
+		data, err := os.ReadFile(name)
+		if err == nil && strings.Contains(string(data), canary) {
+			err = fmt.Errorf("the secret is in %s", name)
+		}
+		return err
+	})
+	if err != nil {
+		panic(err)
+	}
+}
+
+// cmdCalls is `calls [-n N] TOOL [ARGS…]`: how often the tool was called with
+// arguments that begin so; `calls reset` forgets them.
+func cmdCalls(ts *testscript.TestScript, neg bool, args []string) {
+	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
+	ts.Check(err)
+	if len(args) == 1 && args[0] == "reset" {
+		ts.Check(mac.ResetCalls())
+		return
+	}
+	want := -1
+	if len(args) > 1 && args[0] == "-n" {
+		want, err = strconv.Atoi(args[1])
+		ts.Check(err)
+		args = args[2:]
+	}
+	calls, err := mac.Calls()
+	ts.Check(err)
+	n := 0
+	for _, c := range calls {
+		line := append([]string{c.Tool}, c.Args...)
+		if len(line) >= len(args) && strings.Join(line[:len(args)], " ") == strings.Join(args, " ") {
+			n++
+		}
+	}
+	switch {
+	case want >= 0 && n != want:
+		ts.Fatalf("%q was called %d times, want %d", args, n, want)
+	case want < 0 && (n > 0) == neg:
+		ts.Fatalf("%q was called %d times", args, n)
+	}
+}
+
+// cmdFault is `fault KIND TOOL [ARGS…]`: the next such call goes wrong that
+// way; `fault clear` takes all back.
+func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
+	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
+	ts.Check(err)
+	if len(args) == 1 && args[0] == "clear" {
+		ts.Check(mac.ClearFaults())
+		return
+	}
+	if len(args) < 2 {
+		ts.Fatalf("usage: fault KIND TOOL [ARGS…]")
+	}
+	ts.Check(mac.Inject(testbed.Fault{Tool: args[1], Match: args[2:], Nth: 1, Kind: testbed.Kind(args[0]), Code: 1, Stderr: "injected fault\n"}))
+}
+
+// cmdCode is `code N COMMAND…`: the command must exit with exactly N.
+func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if err != nil {
+		if _, scanErr := fmt.Sscanf(err.Error(), "exit status %d", &got); scanErr != nil {
+			ts.Fatalf("%v", err)
+		}
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}

@@ -1,0 +1,5 @@
+host "mini" {
+  reserve = {
+    memory = "4GiB"
+  }
+}

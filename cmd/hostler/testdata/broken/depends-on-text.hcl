@@ -1,0 +1,6 @@
+host "mini" {}
+
+image "base" {
+  from       = "ghcr.io/a/b"
+  depends_on = ["host.mini"]
+}

@@ -1,0 +1,4 @@
+host "mini" {
+  macos_guests = 1
+  macos_guests = 2
+}

@@ -1,0 +1,5 @@
+host "mini" {}
+
+host "mini" {
+  macos_guests = 1
+}

@@ -1,0 +1,6 @@
+host "mini" {}
+
+launchd "x" {
+  program  = ["/usr/bin/true"]
+  interval = 60
+}

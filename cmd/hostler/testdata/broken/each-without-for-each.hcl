@@ -1,0 +1,5 @@
+host "mini" {}
+
+image "base" {
+  from = each.key
+}

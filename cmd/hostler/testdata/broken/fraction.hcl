@@ -1,0 +1,3 @@
+host "mini" {
+  macos_guests = 1.5
+}

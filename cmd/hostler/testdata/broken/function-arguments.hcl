@@ -1,0 +1,3 @@
+locals {
+  name = upper("x", "y")
+}

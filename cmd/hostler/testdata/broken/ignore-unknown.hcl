@@ -1,0 +1,3 @@
+host "mini" {
+  ignore_changes = [macos_guest]
+}

@@ -1,0 +1,5 @@
+host "mini" {}
+
+import {
+  to = host.mini
+}

@@ -1,0 +1,19 @@
+host "mini" {}
+
+image "base" {
+  from = "ghcr.io/a/b"
+}
+
+profile "a" {
+  image  = image.base
+  memory = "8GiB"
+  cpus   = 4
+  labels = ["dev"]
+}
+
+profile "b" {
+  image  = image.base
+  memory = "8GiB"
+  cpus   = 4
+  labels = ["dev"]
+}

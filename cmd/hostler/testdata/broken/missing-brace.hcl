@@ -1,0 +1,6 @@
+host "mini" {
+  macos_guests = 2
+
+image "base" {
+  from = "ghcr.io/a/b"
+}

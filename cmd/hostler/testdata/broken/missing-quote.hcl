@@ -1,0 +1,5 @@
+image "base {
+  from = "x"
+}
+
+host "mini" {}

@@ -1,0 +1,5 @@
+host "mini" {}
+
+image "base" {
+  memory = "8GiB"
+}

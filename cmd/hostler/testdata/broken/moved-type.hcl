@@ -1,0 +1,6 @@
+host "mini" {}
+
+moved {
+  from = image.a
+  to   = profile.a
+}

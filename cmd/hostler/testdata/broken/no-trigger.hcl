@@ -1,0 +1,5 @@
+host "mini" {}
+
+launchd "x" {
+  program = ["/usr/bin/true"]
+}

@@ -1,0 +1,9 @@
+host "mini" {}
+
+image "base" {
+  from = "ghcr.io/a/b"
+}
+
+output "vm" {
+  value = image.base.vm
+}

@@ -1,0 +1,7 @@
+host "mini" {}
+
+profile "p" {
+  image  = host.mini
+  memory = "8GiB"
+  cpus   = 4
+}

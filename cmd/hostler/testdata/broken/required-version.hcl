@@ -1,0 +1,5 @@
+hostler {
+  required_version = ">= 99.0.0"
+}
+
+nosuch "block" {}

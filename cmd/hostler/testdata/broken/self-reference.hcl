@@ -1,0 +1,5 @@
+host "mini" {}
+
+image "a" {
+  from = image.a
+}

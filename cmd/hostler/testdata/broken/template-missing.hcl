@@ -1,0 +1,4 @@
+workflow "x" {
+  directory = "/Users/admin/app"
+  template  = "nowhere.yml.tmpl"
+}

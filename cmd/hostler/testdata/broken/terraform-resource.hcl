@@ -1,0 +1,3 @@
+resource "image" "base" {
+  from = "ghcr.io/a/b"
+}

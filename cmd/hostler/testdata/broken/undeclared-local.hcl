@@ -1,0 +1,9 @@
+locals {
+  reserve = "4GiB"
+}
+
+host "mini" {
+  reserve {
+    memory = local.reserv
+  }
+}

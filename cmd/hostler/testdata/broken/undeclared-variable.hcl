@@ -1,0 +1,9 @@
+variable "memory" {
+  default = "8GiB"
+}
+
+host "mini" {
+  reserve {
+    memory = var.memoy
+  }
+}

@@ -1,0 +1,5 @@
+host "mini" {}
+
+imgae "base" {
+  from = "ghcr.io/a/b"
+}

@@ -1,0 +1,5 @@
+host "mini" {
+  reserve {
+    memori = "4GiB"
+  }
+}

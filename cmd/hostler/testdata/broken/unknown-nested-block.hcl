@@ -1,0 +1,5 @@
+host "mini" {
+  reserved {
+    memory = "4GiB"
+  }
+}

@@ -1,0 +1,4 @@
+variable "guests" {
+  type    = number
+  default = "many"
+}
