@@ -1,0 +1,158 @@
+package tart
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/providers/testbed"
+)
+
+// createInChild runs Create in a process that the fault may kill.
+func (b *bed) createInChild(want cty.Value) {
+	b.t.Helper()
+	raw, err := b.Encode(want)
+	b.must(err)
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(b.Environ(), quick, childCreate+"="+string(raw))
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != -1 {
+		b.t.Fatalf("the child was not killed: %v\n%s", err, out)
+	}
+	// What it had started goes on without it.
+	b.until("orphans are done", func() bool {
+		calls, err := b.Calls()
+		b.must(err)
+		for _, c := range calls {
+			if !c.Done {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// Wherever a run is killed: the next one finds the VM if it was finished and
+// nothing if not, and then there is one VM and no remains.
+func TestKilledWhileCreating(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"pull", "list", "clone", "set", "rename"} {
+		for _, kind := range []testbed.Kind{testbed.KillCallerBefore, testbed.KillCallerAfter} {
+			t.Run(command+" "+string(kind), func(t *testing.T) {
+				t.Parallel()
+				b := newBed(t)
+				want := b.resolved("base", b.value(attrs{"from": ubuntu, "cpus": 2, "disk": "30GB"}), b.Null())
+				b.must(b.Inject(testbed.Fault{Tool: "tart", Match: []string{command}, Nth: 1, Kind: kind}))
+				b.createInChild(want)
+				b.must(b.ClearFaults())
+
+				b.restart()
+				found, ok, err := b.Find(t.Context(), want)
+				b.must(err)
+				if finished := command == "rename"; !ok || found.IsNull() == finished {
+					t.Fatalf("found %#v", found)
+				}
+				if found.IsNull() {
+					b.wantNames()
+					found, err = b.Create(t.Context(), want)
+					b.must(err)
+				}
+				b.wantNames("base")
+				if again := b.resolved("base", b.value(attrs{"from": ubuntu, "cpus": 2, "disk": "30GB"}), found); !again.RawEquals(found) {
+					t.Errorf("found %#v\nwanted %#v", found, again)
+				}
+			})
+		}
+	}
+}
+
+// A run was killed before it had made anything; then somebody made a VM of
+// that very name and size. It is theirs.
+func TestAnEqualVMIsNotOurs(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	want := b.resolved("base", b.value(attrs{"from": ubuntu}), b.Null())
+	b.must(b.Inject(testbed.Fault{Tool: "tart", Match: []string{"rename"}, Kind: testbed.CrashBefore}))
+	if _, err := b.Create(t.Context(), want); err == nil {
+		t.Fatal("created")
+	}
+	b.must(b.ClearFaults())
+	b.run("clone", ubuntu, "base")
+	found, _, err := b.Find(t.Context(), want)
+	if err == nil || !found.IsNull() {
+		t.Errorf("adopted: %#v", found)
+	}
+	// Nor is it when the note of our own VM, gone by now, still lies there.
+	b.run("delete", "base")
+	if _, err := b.Create(t.Context(), want); err != nil {
+		t.Fatal(err)
+	}
+	b.run("delete", "base")
+	b.run("clone", ubuntu, "base")
+	if found, _, err = b.Find(t.Context(), want); err == nil || !found.IsNull() {
+		t.Errorf("adopted: %#v", found)
+	}
+	b.wantNames("base")
+}
+
+// The remains of a build that state knows nothing about are taken away by the
+// next build of the same image.
+func TestCreateClearsTheRemainsOfItsPredecessor(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	want := b.resolved("base", b.value(attrs{"from": ubuntu}), b.Null())
+	b.must(b.Inject(testbed.Fault{Tool: "tart", Match: []string{"set"}, Kind: testbed.KillCallerAfter}))
+	b.createInChild(want)
+	b.must(b.ClearFaults())
+	if names := b.names(); len(names) != 1 || !strings.HasPrefix(names[0], "base--build-") {
+		t.Fatalf("remains %q", names)
+	}
+	if _, err := b.Create(t.Context(), want); err != nil {
+		t.Error(err)
+	}
+	b.wantNames("base")
+}
+
+func TestImport(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.run("clone", ubuntu, "base-macos")
+	got, ok, err := b.Import(t.Context(), "mini/base-macos")
+	b.must(err)
+	if !ok || got.GetAttr("host").AsString() != "host.mini" || !got.GetAttr("from").IsNull() || !got.GetAttr("source").IsNull() {
+		t.Fatalf("%#v", got)
+	}
+	// The first plan notes where it is said to come from, and keeps the VM.
+	want := b.resolved("base", b.value(attrs{"from": ubuntu}), got)
+	for name, v := range got.AsValueMap() {
+		if same := v.RawEquals(want.GetAttr(name)); same == (name == "from") {
+			t.Errorf("%s: %#v, then %#v", name, v, want.GetAttr(name))
+		}
+	}
+	before := b.vm("base-macos")
+	noted, err := b.Update(t.Context(), got, want)
+	b.must(err)
+	if b.vm("base-macos") != before {
+		t.Error("the VM was changed")
+	}
+	if again := b.resolved("base", b.value(attrs{"from": ubuntu}), noted); !again.RawEquals(noted) {
+		t.Errorf("a second plan differs:\n%#v\n%#v", again, noted)
+	}
+	// From then on another from makes it anew.
+	if other := b.resolved("base", b.value(attrs{"from": sequoia}), noted); other.GetAttr("source").IsNull() {
+		t.Error("another from changes nothing")
+	}
+	for id, isError := range map[string]bool{"mini/gone": false, "base": true, "/base": true, "mini/": true, "mi ni/base": true, "mini/base--build-00000000": true} {
+		got, _, err := b.Import(t.Context(), id)
+		if (err != nil) != isError || !got.IsNull() {
+			t.Errorf("import %q: %#v, %v", id, got, err)
+		}
+	}
+	keyed, _, err := b.Import(t.Context(), `mini["a/b"]/base-macos`)
+	if err != nil || keyed.GetAttr("host").AsString() != `host.mini["a/b"]` {
+		t.Errorf("%#v, %v", keyed, err)
+	}
+}
