@@ -1,0 +1,259 @@
+package host
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/hcl/addr"
+	"hostler/providers"
+	"hostler/providers/testbed"
+)
+
+func TestMain(m *testing.M) {
+	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+type blocks map[string]cty.Value
+
+func (b blocks) Get(a addr.Addr) (cty.Value, bool) { v, ok := b[a.String()]; return v, ok }
+func (b blocks) All(blockType string) []addr.Addr {
+	var all []addr.Addr
+	for _, s := range slices.Sorted(maps.Keys(b)) {
+		if a, err := addr.Parse(s); err == nil && a.Type == blockType {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// bed is the type host on a simulated Mac of 16 GiB.
+type bed struct {
+	*providers.Type
+	*testbed.Mac
+	t *testing.T
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], testbed.Spec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GORACE=atexit_sleep_ms=0")}
+	return &bed{New(env).Types[0], mac, t}
+}
+
+func (b *bed) file() string {
+	return b.Path("/Users/admin/Library/Application Support/hostler/host.json")
+}
+
+func (b *bed) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func wanted(memory, disk string, guests int64) cty.Value {
+	return cty.ObjectVal(map[string]cty.Value{
+		"name": cty.NullVal(cty.String), "document": cty.NullVal(cty.String), "macos_guests": cty.NumberIntVal(guests),
+		"reserve": cty.ObjectVal(map[string]cty.Value{"memory": cty.StringVal(memory), "disk": cty.StringVal(disk)}),
+	})
+}
+
+func (b *bed) resolve(want, have cty.Value) (cty.Value, error) {
+	return b.Resolve(b.t.Context(), providers.Resolution{Addr: addr.New("host", "mini"), Want: want, Have: have, Config: blocks{}})
+}
+
+func (b *bed) resolved(want, have cty.Value) cty.Value {
+	b.t.Helper()
+	v, err := b.resolve(want, have)
+	b.must(err)
+	return v
+}
+
+func (b *bed) read(have cty.Value) cty.Value {
+	b.t.Helper()
+	got, err := b.Read(b.t.Context(), []cty.Value{have})
+	b.must(err)
+	b.must(got[0].Err)
+	return got[0].Object
+}
+
+func TestSchema(t *testing.T) {
+	block().Must()
+	guests := block().Attr("macos_guests")
+	for n, good := range map[int64]bool{-1: false, 0: true, 2: true, 3: false} {
+		_, err := guests.Normalize(cty.NumberIntVal(n))
+		if good != (err == nil) {
+			t.Errorf("%d: %v", n, err)
+		}
+		if !good && !strings.Contains(err.Error(), "Apple's limit is 2") {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+func TestLifecycle(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	want := b.resolved(wanted("4GiB", "20GiB", 2), b.Null())
+	made, err := b.Create(t.Context(), want)
+	b.must(err)
+	if !made.RawEquals(want) || b.ID(made) != "mini" {
+		t.Errorf("made %#v", made)
+	}
+	data, err := os.ReadFile(b.file())
+	b.must(err)
+	const text = `{
+  "name": "mini",
+  "reserve": {
+    "memory": "4GiB",
+    "disk": "20GiB"
+  },
+  "macos_guests": 2
+}
+`
+	if string(data) != text {
+		t.Errorf("%s", data)
+	}
+	if got := b.read(made); !got.RawEquals(b.resolved(wanted("4GiB", "20GiB", 2), got)) {
+		t.Errorf("a second plan differs: %#v", got)
+	}
+	want = b.resolved(wanted("6GiB", "50GB", 0), made)
+	changed, err := b.Update(t.Context(), made, want)
+	b.must(err)
+	if !changed.RawEquals(want) {
+		t.Errorf("updated to %#v", changed)
+	}
+	for range 2 {
+		b.must(b.Delete(t.Context(), changed))
+	}
+	if !b.read(changed).IsNull() {
+		t.Error("it still stands")
+	}
+}
+
+func TestDriftIsSeenAndRepaired(t *testing.T) {
+	t.Parallel()
+	for attr, edit := range map[string]func(string) string{
+		"name":         func(s string) string { return strings.Replace(s, "mini", "maxi", 1) },
+		"reserve":      func(s string) string { return strings.Replace(s, "4GiB", "1GiB", 1) },
+		"macos_guests": func(s string) string { return strings.Replace(s, ": 2", ": 1", 1) },
+		"document":     func(s string) string { return strings.Replace(s, "{", `{"x": 1,`, 1) },
+		"":             func(s string) string { return s[:len(s)/2] },
+	} {
+		b := newBed(t)
+		made, err := b.Create(t.Context(), b.resolved(wanted("4GiB", "20GiB", 2), b.Null()))
+		b.must(err)
+		data, err := os.ReadFile(b.file())
+		b.must(err)
+		b.must(os.WriteFile(b.file(), []byte(edit(string(data))), 0o600))
+		got := b.read(made)
+		want := b.resolved(wanted("4GiB", "20GiB", 2), got)
+		for name, v := range got.AsValueMap() {
+			if same := v.RawEquals(want.GetAttr(name)); same == (attr == name || attr == "") {
+				t.Errorf("%q edited: %s is %#v", attr, name, v)
+			}
+		}
+		fixed, err := b.Update(t.Context(), got, want)
+		b.must(err)
+		if !fixed.RawEquals(made) {
+			t.Errorf("%q: repaired to %#v", attr, fixed)
+		}
+	}
+}
+
+func TestAForeignDocumentIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	want := b.resolved(wanted("4GiB", "20GiB", 2), b.Null())
+	const foreign = `{"name": "other", "reserve": {"memory": "1GiB", "disk": "1GiB"}, "macos_guests": 1}`
+	b.must(os.MkdirAll(filepath.Dir(b.file()), 0o700))
+	b.must(os.WriteFile(b.file(), []byte(foreign), 0o600))
+	var exists *providers.ExistsError
+	if _, err := b.resolve(wanted("4GiB", "20GiB", 2), b.Null()); !errors.As(err, &exists) {
+		t.Errorf("resolve: %v", err)
+	}
+	if _, err := b.Create(t.Context(), want); !errors.As(err, &exists) {
+		t.Errorf("create: %v", err)
+	}
+	if _, _, err := b.Find(t.Context(), want); err == nil {
+		t.Error("find adopts it")
+	}
+	if data, _ := os.ReadFile(b.file()); string(data) != foreign {
+		t.Errorf("it was touched: %s", data)
+	}
+	if _, _, err := b.Import(t.Context(), "mini"); err == nil || !strings.Contains(err.Error(), `"other"`) {
+		t.Errorf("import under a wrong name: %v", err)
+	}
+	got, _, err := b.Import(t.Context(), "other")
+	b.must(err)
+	if got.GetAttr("name").AsString() != "other" || !got.GetAttr("macos_guests").RawEquals(cty.NumberIntVal(1)) {
+		t.Errorf("%#v", got)
+	}
+	if name := b.resolved(wanted("4GiB", "20GiB", 2), got).GetAttr("name").AsString(); name != "mini" {
+		t.Errorf("keeps the name %q", name)
+	}
+}
+
+func TestFindAfterACrash(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	want := b.resolved(wanted("4GiB", "20GiB", 2), b.Null())
+	if found, ok, err := b.Find(t.Context(), want); !ok || err != nil || !found.IsNull() {
+		t.Errorf("nothing: %#v, %v", found, err)
+	}
+	_, err := b.Create(t.Context(), want)
+	b.must(err)
+	if found, _, err := b.Find(t.Context(), want); err != nil || !found.RawEquals(want) {
+		t.Errorf("finished: %#v, %v", found, err)
+	}
+	if got, _, err := b.Import(t.Context(), "mini"); err != nil || !got.RawEquals(want) {
+		t.Errorf("import: %#v, %v", got, err)
+	}
+}
+
+func TestTheReserveMustFit(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for _, memory := range []string{"16GiB", "1TiB"} {
+		_, err := b.resolve(wanted(memory, "20GiB", 2), b.Null())
+		var at *providers.AttrError
+		if !errors.As(err, &at) || !at.Path.Equals(cty.GetAttrPath("reserve").GetAttr("memory")) ||
+			!strings.Contains(err.Error(), memory) || !strings.Contains(err.Error(), "this Mac has 16GiB") {
+			t.Errorf("%s: %v", memory, err)
+		}
+	}
+	b.resolved(wanted("15GiB", "20GiB", 2), b.Null())
+}
+
+func TestFactsThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.must(b.Inject(testbed.Fault{Tool: "sysctl", Kind: testbed.Fail, Code: 1, Stderr: "sysctl: unknown oid\n"}))
+	_, err := b.resolve(wanted("4GiB", "20GiB", 2), b.Null())
+	if err == nil || !strings.Contains(err.Error(), "host.mini") || !strings.Contains(err.Error(), "unknown oid") {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTwoHostsAreOneMac(t *testing.T) {
+	b := &bed{Type: New(providers.Env{Root: t.TempDir()}).Types[0], t: t}
+	one := wanted("4GiB", "20GiB", 2)
+	b.must(b.Validate(one, blocks{"host.a": one}))
+	err := b.Validate(one, blocks{"host.a": one, "host.b": one, "image.c": one})
+	if err == nil || !strings.Contains(err.Error(), "host.a and host.b both mean") {
+		t.Errorf("%v", err)
+	}
+}
