@@ -28,7 +28,7 @@ import (
 type note struct {
 	Name string `cty:"name"` // computed: the file's name
 	Text string `cty:"text"`
-	Kind string `cty:"kind"` // a change replaces
+	Kind string `cty:"kind"`          // a change replaces
 	Near string `cty:"near" json:"-"` // another note; in the configuration only
 }
 

@@ -67,23 +67,21 @@ func deref(t reflect.Type) reflect.Type {
 	return t
 }
 
-// decode fills *out from a value that checkFields has shown to fit.
-func decode(v cty.Value, out any) { decodeInto(v, reflect.ValueOf(out).Elem()) }
+// decode fills *out from a value whose type checkFields has shown to fit. Its
+// error is a text that the field's own type does not read.
+func decode(v cty.Value, out any) error { return decodeInto(v, reflect.ValueOf(out).Elem()) }
 
-func decodeInto(v cty.Value, out reflect.Value) {
+func decodeInto(v cty.Value, out reflect.Value) error {
 	if v == cty.NilVal || v.IsNull() {
 		out.SetZero()
-		return
+		return nil
 	}
 	if out.Kind() == reflect.Pointer {
 		out.Set(reflect.New(out.Type().Elem()))
 		out = out.Elem()
 	}
 	if u, ok := out.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if err := u.UnmarshalText([]byte(v.AsString())); err != nil {
-			panic(fmt.Sprintf("value %#v was not normalized: %v", v, err))
-		}
-		return
+		return u.UnmarshalText([]byte(v.AsString()))
 	}
 	switch out.Kind() {
 	case reflect.String:
@@ -97,20 +95,28 @@ func decodeInto(v cty.Value, out reflect.Value) {
 		elems := v.AsValueSlice()
 		out.Set(reflect.MakeSlice(out.Type(), len(elems), len(elems)))
 		for i, e := range elems {
-			decodeInto(e, out.Index(i))
+			if err := decodeInto(e, out.Index(i)); err != nil {
+				return err
+			}
 		}
 	case reflect.Map:
 		out.Set(reflect.MakeMap(out.Type()))
 		for k, e := range v.AsValueMap() {
 			elem := reflect.New(out.Type().Elem()).Elem()
-			decodeInto(e, elem)
+			if err := decodeInto(e, elem); err != nil {
+				return err
+			}
 			out.SetMapIndex(reflect.ValueOf(k), elem)
 		}
 	case reflect.Struct:
 		for i := range out.NumField() {
-			decodeInto(v.GetAttr(out.Type().Field(i).Tag.Get("cty")), out.Field(i))
+			name := out.Type().Field(i).Tag.Get("cty")
+			if err := decodeInto(v.GetAttr(name), out.Field(i)); err != nil {
+				return fmt.Errorf("%q: %w", name, err)
+			}
 		}
 	}
+	return nil
 }
 
 // encode is the inverse of decode for the cty type typ.

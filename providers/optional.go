@@ -22,13 +22,13 @@ type Resolve[T any] struct {
 	Addr addr.Addr
 	// Name is the block's name, with the for_each key if it has one
 	// ("base", "base-mini"): what a new object is called.
-	Name   string
-	Want   *T // to be completed in place
-	Have   *T // the object as it is; nil when there is none
+	Name string
+	Want *T // to be completed in place
+	Have *T // the object as it is; nil when there is none
 	// Replacing says that Have will be destroyed and made anew, so nothing of
 	// it need be kept.
 	Replacing bool
-	Config Lookup
+	Config    Lookup
 	// Warn adds a warning about the attribute ("" for the whole block).
 	Warn func(attr, text string)
 }

@@ -42,6 +42,7 @@ type ops interface {
 	update(ctx context.Context, have, want cty.Value) (cty.Value, error)
 	delete(ctx context.Context, have cty.Value) error
 	identity(v cty.Value) (id, lane string, err error)
+	check(v cty.Value) error
 }
 
 type duties interface {
@@ -197,7 +198,11 @@ func (t *Type) Decode(raw json.RawMessage, version int) (cty.Value, error) {
 		}
 		attrs[name] = v
 	}
-	return cty.ObjectVal(attrs), nil
+	v := cty.ObjectVal(attrs)
+	if err := t.ops.check(v); err != nil {
+		return t.Null(), fmt.Errorf("attribute %w", err)
+	}
+	return v, nil
 }
 
 func (t *Type) upgrade(raw json.RawMessage, from int) (json.RawMessage, error) {

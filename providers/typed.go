@@ -15,11 +15,17 @@ type typed[T any] struct {
 	typ cty.Type
 }
 
+// in is for values that the language has normalized, or Type.Decode has
+// checked.
 func (t *typed[T]) in(v cty.Value) *T {
 	out := new(T)
-	decode(v, out)
+	if err := decode(v, out); err != nil {
+		panic(fmt.Sprintf("%s: a value was not normalized: %v", t.Schema.Type, err))
+	}
 	return out
 }
+
+func (t *typed[T]) check(v cty.Value) error { return decode(v, new(T)) }
 
 func (t *typed[T]) out(v *T) cty.Value {
 	if v == nil {
