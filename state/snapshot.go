@@ -22,6 +22,10 @@ type Snapshot struct {
 	Unfinished []Unfinished
 }
 
+// Encode writes the snapshot as a state file. Unfinished intents are not in
+// it; the journal has those.
+func (s *Snapshot) Encode() ([]byte, error) { return format{version: Version}.encode(s) }
+
 // Resource is what state remembers of one object.
 type Resource struct {
 	SchemaVersion int             `json:"schema_version"`

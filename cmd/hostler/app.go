@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"hostler/cmd/internal/view"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
 )

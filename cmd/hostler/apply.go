@@ -23,6 +23,7 @@ type applyFlags struct {
 	lock  lockFlags
 	auto  bool
 	input bool
+	shown bool // the plan was shown before; rehearse
 }
 
 func (f *applyFlags) register(a *app, set *pflag.FlagSet) {
@@ -109,7 +110,9 @@ func (p *project) apply(cfg *hcl.Config, operation string, opt planner.Options, 
 		if waiting.Err() != nil {
 			return exitCode(exitInterrupted)
 		}
-		p.Plan(plan, view.Ending{Failed: diags.HasErrors()})
+		if !flags.shown || diags.HasErrors() {
+			p.Plan(plan, view.Ending{Failed: diags.HasErrors()})
+		}
 		if err := p.report(diags); err != nil {
 			return err
 		}

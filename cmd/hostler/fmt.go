@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/pflag"
 
-	"hostler/cmd/internal/view/diff"
 	"hostler/hcl"
 )
 
@@ -116,7 +116,7 @@ func (f *formatter) file(name string) error {
 		fmt.Fprintln(f.stdout, name)
 	}
 	if f.diff {
-		fmt.Fprint(f.stdout, diff.Unified("old/"+name, "new/"+name, string(src), string(out)))
+		f.stdout.Write(diff.Diff("old/"+name, src, "new/"+name, out))
 	}
 	if !f.write {
 		return nil

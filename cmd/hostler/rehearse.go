@@ -73,7 +73,7 @@ func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
 	if err != nil {
 		return err
 	}
-	r := &rehearsal{mac: mac, flags: applyFlags{auto: true}}
+	r := &rehearsal{mac: mac, flags: applyFlags{auto: true, shown: true}}
 	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: mac.Environ(), Root: mac.Root()})
 	if r.cfg, err = r.load(vars); err != nil {
 		return err
