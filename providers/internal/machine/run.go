@@ -18,8 +18,8 @@ import (
 type Command struct {
 	Program string   // name, or absolute path on the machine
 	Args    []string // never secret: everyone on a machine can read them
-	Env     []string // added to the machine's environment
-	Unset   []string // names of variables taken out of it
+	Env     []string // added to what every program gets, see passed
+	Pass    []string // more of the machine's variables, by name or, with a final _, by prefix
 	Stdin   io.Reader
 	Stdout  io.Writer // if set, also gets what the program prints as it comes
 	Sudo    bool      // as root: through `sudo -n`, unless the user is root
@@ -81,7 +81,7 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, c.Args...)
 	cmd.Args[0] = c.Program
-	cmd.Env = slices.Concat(without(m.environ, c.Unset), c.Env)
+	cmd.Env = slices.Concat(m.passed(c.Pass), c.Env)
 	cmd.Stdin = c.Stdin
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if c.Stdout != nil {
@@ -106,12 +106,27 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 	return out, fmt.Errorf("%s: %w", c.Program, err)
 }
 
-// without is environ without the variables of those names.
-func without(environ, names []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+// usual are the variables that every program gets. The rest of the environment
+// may hold secrets, and is nobody's business but ours: whoever may run ps can
+// read a program's environment.
+var usual = []string{
+	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LC_", "SSH_AUTH_SOCK",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	"HOSTLER_MAC", "HOSTLER_ROOT", // of a simulated Mac
+}
+
+// passed is the part of the machine's environment that a program gets.
+func (m *Machine) passed(more []string) []string {
+	var out []string
+	for _, kv := range m.environ {
 		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(names, name)
-	})
+		if slices.ContainsFunc(slices.Concat(usual, more), func(p string) bool {
+			return name == p || strings.HasSuffix(p, "_") && strings.HasPrefix(name, p)
+		}) {
+			out = append(out, kv)
+		}
+	}
+	return out
 }
 
 func (c Command) exitError(exit *exec.ExitError, out Output) error {

@@ -31,13 +31,22 @@ func TestRun(t *testing.T) {
 	}
 }
 
-func TestUnsetTakesVariablesAway(t *testing.T) {
+func TestProgramsGetNoSecrets(t *testing.T) {
 	m, _ := here(t)
-	out, err := m.Run(t.Context(), machine.Command{
-		Program: "sh", Args: []string{"-c", `echo "${GREETING-gone} $HOME"`}, Unset: []string{"GREETING"},
-	})
-	if err != nil || string(out.Stdout) != "gone /Users/admin\n" {
-		t.Errorf("%q, %v", out.Stdout, err)
+	show := func(pass ...string) string {
+		out, err := m.Run(t.Context(), machine.Command{
+			Program: "sh", Args: []string{"-c", `echo "${GREETING-gone} $HOME"`}, Pass: pass,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out.Stdout)
+	}
+	if got := show(); got != "gone /Users/admin\n" {
+		t.Errorf("without being passed: %q", got)
+	}
+	if got := show("GREET_", "GREETING"); got != "hello /Users/admin\n" {
+		t.Errorf("passed: %q", got)
 	}
 	if m.Getenv("GREETING") != "hello" {
 		t.Error("the machine's own environment changed")

@@ -138,24 +138,27 @@ func (t *Tart) call(ctx context.Context, c command) ([]byte, error) {
 	}
 	out, err := t.m.Run(ctx, machine.Command{
 		Program: "tart", Args: append([]string{c.op}, c.args...), Stdout: c.stdout,
-		// CI makes progress come as plain lines. With TRACEPARENT set tart would
-		// export telemetry, and each call take 100 ms longer.
-		Env: []string{"CI=true", "TART_NO_AUTO_PRUNE=1"}, Unset: []string{"TRACEPARENT"},
+		// CI makes progress come as plain lines. TRACEPARENT must never come
+		// through: tart would export telemetry, each call 100 ms longer.
+		Env: []string{"CI=true", "TART_NO_AUTO_PRUNE=1"}, Pass: []string{"TART_", "DOCKER_CONFIG"},
 	})
-	if err != nil {
-		return out.Stdout, c.explain(err)
+	var slow *Error
+	switch {
+	case err == nil:
+		return out.Stdout, nil
+	case errors.As(err, &slow):
+		return out.Stdout, slow
+	case ctx.Err() != nil:
+		return out.Stdout, fmt.Errorf("tart %s: %w", c.op, context.Cause(ctx))
 	}
-	return out.Stdout, nil
+	return out.Stdout, c.explain(err)
 }
 
 func (c command) explain(err error) error {
 	e := &Error{Op: c.op, VM: c.vm, Err: err}
 	var exit *machine.ExitError
 	var missing *machine.MissingError
-	var slow *Error
 	switch {
-	case errors.As(err, &slow):
-		return slow
 	case errors.As(err, &missing):
 		e.Kind = Missing
 	case errors.As(err, &exit):
