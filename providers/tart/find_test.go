@@ -116,6 +116,21 @@ func TestCreateClearsTheRemainsOfItsPredecessor(t *testing.T) {
 	b.wantNames("base")
 }
 
+// A tart that outlives the killed run can finish its clone after everything
+// was cleared away.
+func TestWhatAnOrphanBuiltIsMentioned(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	made := b.made("base", attrs{"from": ubuntu})
+	b.run("clone", "base", "base--build-0123abcd")
+	b.run("clone", "base", "base-2")
+	b.restart()
+	b.resolved("base", b.value(attrs{"from": ubuntu}), made)
+	if len(b.warned) != 1 || !strings.Contains(b.warned[0], "tart delete base--build-0123abcd") {
+		t.Errorf("warned %q", b.warned)
+	}
+}
+
 func TestImport(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

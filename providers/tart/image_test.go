@@ -59,6 +59,7 @@ type bed struct {
 	t *testing.T
 	// blocks are the rest of the configuration.
 	blocks blocks
+	warned []string
 }
 
 func newBed(t *testing.T) *bed {
@@ -125,7 +126,10 @@ func (b *bed) must(err error) {
 
 // resolve completes an image called name.
 func (b *bed) resolve(name string, want, have cty.Value) (cty.Value, error) {
-	return b.Resolve(b.t.Context(), providers.Resolution{Addr: addr.New("image", name), Want: want, Have: have, Config: b.blocks})
+	return b.Resolve(b.t.Context(), providers.Resolution{
+		Addr: addr.New("image", name), Want: want, Have: have, Config: b.blocks,
+		Warn: func(_, text string) { b.warned = append(b.warned, text) },
+	})
 }
 
 func (b *bed) resolved(name string, want, have cty.Value) cty.Value {

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -53,6 +55,9 @@ func (c *images) Resolve(ctx context.Context, r *providers.Resolve[Image]) error
 	if err != nil {
 		return err
 	}
+	if err := c.warnOfRemains(ctx, r); err != nil {
+		return err
+	}
 	if have != nil {
 		want.CPUs, want.Memory, want.Disk = cmp.Or(want.CPUs, have.CPUs), cmp.Or(want.Memory, have.Memory), cmp.Or(want.Disk, have.Disk)
 		unknown := have.Source == "" && (have.From == "" || have.From == want.From)
@@ -87,6 +92,25 @@ func (c *images) christen(ctx context.Context, r *providers.Resolve[Image]) erro
 		return exists(r.Want)
 	}
 	return err
+}
+
+// warnOfRemains mentions what a tart that outlived its killed run has built
+// since: nobody waits for it, and state does not know it.
+func (c *images) warnOfRemains(ctx context.Context, r *providers.Resolve[Image]) error {
+	list, err := c.tart.List(ctx)
+	if err != nil || r.Replacing {
+		return err
+	}
+	name := r.Want.VM
+	if r.Have != nil {
+		name = r.Have.VM
+	}
+	for _, left := range slices.Sorted(maps.Keys(list.Local)) {
+		if strings.HasPrefix(left, name+building) {
+			r.Warn("", fmt.Sprintf("VM %q is left over from an interrupted build of this image; remove it with `tart delete %s`", left, left))
+		}
+	}
+	return nil
 }
 
 // origin is what an image is cloned from, as far as it is known before that.
