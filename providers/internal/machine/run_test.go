@@ -20,7 +20,7 @@ func TestRun(t *testing.T) {
 	var live bytes.Buffer
 	out, err := m.Run(t.Context(), machine.Command{
 		Program: "sh", Args: []string{"-c", `echo "$GREETING $WHO"; cat; echo oops >&2`},
-		Env: []string{"WHO=world"}, Stdin: strings.NewReader("from stdin\n"), Stdout: &live,
+		Env: []string{"WHO=world"}, Pass: []string{"GREETING"}, Stdin: strings.NewReader("from stdin\n"), Stdout: &live,
 	})
 	if err != nil {
 		t.Fatal(err)
