@@ -1,0 +1,191 @@
+package launchd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"hostler/providers/internal/machine"
+)
+
+// Create writes the plist where none stands, and loads it.
+func (c *jobs) Create(ctx context.Context, want *Job) (*Job, error) {
+	p, err := c.place(want)
+	if err != nil {
+		return nil, err
+	}
+	data, err := render(want)
+	if err != nil {
+		return nil, err
+	}
+	// A service whose plist is gone is someone's as well.
+	if s, err := c.launchd.Print(ctx, p.domain, want.Label); err != nil || s != nil {
+		if err == nil {
+			err = exists(want)
+		}
+		return nil, err
+	}
+	if err := c.put(ctx, p, want, data); err != nil {
+		return nil, c.explain(err)
+	}
+	return c.after(ctx, want, c.load(ctx, p, want))
+}
+
+// put writes the plist unless one is there.
+func (c *jobs) put(ctx context.Context, p place, want *Job, data []byte) error {
+	if !p.root {
+		err := c.m.CreateFile(p.file, data, fileMode)
+		if errors.Is(err, fs.ErrExist) {
+			return exists(want)
+		}
+		return err
+	}
+	switch _, err := c.m.Stat(p.file); {
+	case err == nil:
+		return exists(want)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return c.install(ctx, p, data)
+}
+
+// Update unloads the job, replaces the plist and loads it again.
+func (c *jobs) Update(ctx context.Context, _, want *Job) (*Job, error) {
+	p, err := c.place(want)
+	if err != nil {
+		return nil, err
+	}
+	data, err := render(want)
+	if err != nil {
+		return nil, err
+	}
+	return c.after(ctx, want, func() error {
+		if err := c.launchd.Bootout(ctx, p.domain, want.Label); err != nil {
+			return err
+		}
+		if err := c.replace(ctx, p, data); err != nil {
+			return err
+		}
+		return c.load(ctx, p, want)
+	}())
+}
+
+func (c *jobs) replace(ctx context.Context, p place, data []byte) error {
+	if p.root {
+		return c.install(ctx, p, data)
+	}
+	return c.m.WriteFile(p.file, data, fileMode)
+}
+
+// Delete unloads the job and removes its plist.
+func (c *jobs) Delete(ctx context.Context, have *Job) error {
+	p, err := c.place(have)
+	if err != nil {
+		return err
+	}
+	if s, err := c.launchd.Print(ctx, p.domain, have.Label); err != nil {
+		return err
+	} else if s != nil {
+		if err := c.launchd.Bootout(ctx, p.domain, have.Label); err != nil {
+			return c.explain(err)
+		}
+	}
+	// A note that the label is disabled would outlive the job and meet the
+	// next one of that name.
+	if err := c.enable(ctx, p, have.Label); err != nil {
+		return c.explain(err)
+	}
+	if !p.root {
+		return c.m.Remove(p.file)
+	}
+	if _, err := c.m.Stat(p.file); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, err = c.m.Run(ctx, machine.Command{Program: "/bin/rm", Args: []string{"-f", p.file}, Sudo: true})
+	return c.explain(err)
+}
+
+func (c *jobs) load(ctx context.Context, p place, j *Job) error {
+	if err := c.enable(ctx, p, j.Label); err != nil {
+		return err
+	}
+	return c.launchd.Bootstrap(ctx, p.domain, j.Label, p.file)
+}
+
+// enable takes back a disabling if there is one: launchd keeps a note for
+// every label that was ever enabled.
+func (c *jobs) enable(ctx context.Context, p place, label string) error {
+	off, err := c.launchd.Disabled(ctx, p.domain)
+	if err != nil || !off[label] {
+		return err
+	}
+	return c.launchd.Enable(ctx, p.domain, label)
+}
+
+// after is the job as it is once a change is over, or broke off.
+func (c *jobs) after(ctx context.Context, j *Job, failure error) (*Job, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	got, err := c.Read(ctx, j)
+	if failure == nil && err == nil && got == nil {
+		err = errors.New("the job vanished while it was changed")
+	}
+	return got, c.explain(errors.Join(failure, err))
+}
+
+// install puts the plist into root's folder, by way of a file of the user's.
+func (c *jobs) install(ctx context.Context, p place, data []byte) error {
+	source := c.transit(p)
+	if err := c.m.WriteFile(source, data, 0o600); err != nil {
+		return err
+	}
+	_, err := c.m.Run(ctx, machine.Command{
+		Program: "/usr/bin/install", Sudo: true,
+		Args: []string{"-S", "-m", fmt.Sprintf("%04o", fileMode), "-o", "root", "-g", "wheel", source, p.file},
+	})
+	return errors.Join(err, c.m.Remove(source))
+}
+
+// transit is where a plist waits for install: a folder that only the user can
+// write to, and one name, so that what a killed run left is found again.
+func (c *jobs) transit(p place) string {
+	dir := c.m.Getenv("TMPDIR")
+	if dir == "" {
+		dir = "~/Library/Caches"
+	}
+	return path.Join(dir, "hostler-"+path.Base(p.file))
+}
+
+// explain says how to let hostler change the system domain, where sudo asks
+// for a password.
+func (c *jobs) explain(err error) error {
+	var exit *machine.ExitError
+	if !errors.As(err, &exit) || exit.Program != "sudo" || !strings.Contains(exit.Stderr, "password is required") {
+		return err
+	}
+	facts, factsErr := c.m.Facts()
+	if factsErr != nil {
+		return err
+	}
+	return fmt.Errorf("%w; jobs of the system domain belong to root. Let %s change them without a password: run \"sudo visudo -f /etc/sudoers.d/hostler\" and write\n\n%s ALL=(root) NOPASSWD: /bin/launchctl, /usr/bin/install, /bin/rm",
+		err, facts.User, facts.User)
+}
+
+// standing is the plist that stands at p, nil when none does, and whether it
+// is what want gives.
+func (c *jobs) standing(p place, want *Job) (data []byte, same bool, err error) {
+	data, err = c.m.ReadFile(p.file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	mine, err := render(want)
+	return data, bytes.Equal(data, mine), err
+}
