@@ -189,16 +189,13 @@ func (doc *document) snapshot() (*Snapshot, error) {
 // checked returns a copy as the files hold it, or says why they cannot.
 func (r *Resource) checked() (*Resource, error) {
 	r = r.clone()
-	// Deep nesting is refused while there is still room for what a state file
-	// wraps around it: what is written must be readable.
-	if !json.Valid(slices.Concat([]byte("[[[[[[[["), r.Attributes, []byte("]]]]]]]]"))) {
-		return nil, errors.New("the attributes are not valid JSON")
+	var err error
+	if r.Attributes, err = compactRaw(r.Attributes); err != nil {
+		return nil, fmt.Errorf("the attributes are not valid: %w", err)
 	}
-	var buf bytes.Buffer
-	if err := json.Compact(&buf, r.Attributes); err != nil || buf.Bytes()[0] != '{' {
-		return nil, errors.New("the attributes are not one JSON object")
+	if r.Attributes[0] != '{' {
+		return nil, errors.New("the attributes are not a JSON object")
 	}
-	r.Attributes = buf.Bytes()
 	for _, dep := range r.Deps {
 		if err := checkAddr(dep); err != nil {
 			return nil, fmt.Errorf("dependency: %w", err)
@@ -256,11 +253,10 @@ func checkedOutputs(outputs map[string]Output) (map[string]Output, error) {
 			if len(*raw) == 0 {
 				*raw = json.RawMessage("null")
 			}
-			var buf bytes.Buffer
-			if err := json.Compact(&buf, *raw); err != nil {
+			var err error
+			if *raw, err = compactRaw(*raw); err != nil {
 				return nil, fmt.Errorf("output %q: %w", name, err)
 			}
-			*raw = buf.Bytes()
 		}
 		if o.Sensitive {
 			o.Value = nil
@@ -268,6 +264,35 @@ func checkedOutputs(outputs map[string]Output) (map[string]Output, error) {
 		out[name] = o
 	}
 	return out, nil
+}
+
+// maxDepth is how deep one value may be nested. JSON readers have a limit,
+// and what is written must be readable with all that a file wraps around it.
+const maxDepth = 500
+
+// compactRaw returns one JSON value without the spaces between its tokens.
+func compactRaw(raw []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	if err := json.Compact(&buf, raw); err != nil {
+		return nil, err
+	}
+	depth, quoted := 0, false
+	for text := buf.Bytes(); len(text) > 0; text = text[1:] {
+		switch c := text[0]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			text = text[1:]
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return buf.Bytes(), nil
 }
 
 // compact writes a value as JSON on one line, with the bytes of raw messages

@@ -18,15 +18,28 @@ func (s *Store) fold() error {
 	if err != nil || d.journal == nil {
 		return err
 	}
+	put := s.retire
 	if d.view.serial != d.fileSerial {
 		if err := s.replace(d.view.snapshot()); err != nil {
 			return fmt.Errorf("fold the journal: %w", err)
 		}
+	} else if d.journal.changes() && !s.backedUp(d.journal) {
+		put = s.rebase // an interrupted Recover, not an interrupted fold
 	}
-	if err := s.retire(d); err != nil {
+	if err := put(d.view, d.journal); err != nil {
 		return fmt.Errorf("put the journal away: %w", err)
 	}
 	return nil
+}
+
+// backedUp reports whether the backup is what the journal continues.
+func (s *Store) backedUp(j *journalFile) bool {
+	data, err := readFile(s.backupPath())
+	if err != nil {
+		return false
+	}
+	snap, err := s.format.decode(data, false)
+	return err == nil && j.continues(snap)
 }
 
 // replace makes the state file's content the backup's, and snap the state
@@ -53,13 +66,14 @@ func (s *Store) writeAside(path string, snap *Snapshot) error {
 	return writeFile(aside(path), data)
 }
 
-// retire puts a journal away that the state file contains.
-func (s *Store) retire(d *disk) error {
-	open := d.view.intents.list()
+// retire puts a journal away that the state file contains, the view being
+// what both say.
+func (s *Store) retire(v *view, j *journalFile) error {
+	open := v.intents.list()
 	switch {
-	case !d.journal.changes() && len(open) > 0:
+	case !j.changes() && len(open) > 0:
 		return nil // it goes on
-	case !d.journal.changes():
+	case !j.changes():
 		// It must not take the place of the journal that continues the backup.
 		if err := os.Remove(s.journalPath()); err != nil {
 			return err
@@ -72,7 +86,33 @@ func (s *Store) retire(d *disk) error {
 		if err := linkOver(s.journalPath(), s.journalBackupPath()); err != nil {
 			return err
 		}
-		return s.startJournal(d.view.lineage, d.view.serial, open)
+		return s.startJournal(v.lineage, v.serial, open)
+	}
+	return s.syncDir()
+}
+
+// rebase puts everything away that led to the state file, and makes a copy of
+// that the backup: a link would be spoilt with it by an editor.
+func (s *Store) rebase(v *view, _ *journalFile) error {
+	following, err := encodeJournal(v.lineage, v.serial, nil)
+	if err != nil {
+		return err
+	}
+	data, err := readFile(s.path)
+	if err != nil {
+		return err
+	}
+	if err := writeOver(s.backupPath(), data); err != nil {
+		return err
+	}
+	if err := writeOver(s.journalBackupPath(), following); err != nil {
+		return err
+	}
+	if open := v.intents.list(); len(open) > 0 {
+		return s.startJournal(v.lineage, v.serial, open)
+	}
+	if err := os.Remove(s.journalPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return s.syncDir()
 }

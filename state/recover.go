@@ -333,35 +333,20 @@ func (s *Store) rebuild(found *survey, best *attempt) (Report, error) {
 		}
 		r.Kept = append(r.Kept, filepath.Base(kept))
 	}
-	snap := best.view.snapshot()
-	data, err := s.format.encode(snap)
-	if err != nil {
+	if err := s.writeAside(s.path, best.view.snapshot()); err != nil {
 		return fail(err)
 	}
-	following, err := encodeJournal(snap.Lineage, snap.Serial, nil)
-	if err != nil {
+	if err := s.syncDir(); err != nil {
 		return fail(err)
 	}
-	for _, step := range []func() error{
-		s.syncDir,
-		func() error { return writeOver(s.path, data) },
-		s.syncDir,
-		func() error { return writeOver(s.backupPath(), data) },
-		func() error { return writeOver(s.journalBackupPath(), following) },
-		func() error {
-			if len(snap.Unfinished) > 0 {
-				return s.startJournal(snap.Lineage, snap.Serial, snap.Unfinished)
-			}
-			if err := os.Remove(s.journalPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			return nil
-		},
-		s.syncDir,
-	} {
-		if err := step(); err != nil {
-			return fail(err)
-		}
+	if err := os.Rename(aside(s.path), s.path); err != nil {
+		return fail(err)
+	}
+	if err := s.syncDir(); err != nil {
+		return fail(err)
+	}
+	if err := s.rebase(best.view, nil); err != nil {
+		return fail(err)
 	}
 	return r, nil
 }

@@ -18,6 +18,9 @@ import (
 
 func TestMain(m *testing.M) {
 	if script := os.Getenv("STATE_TEST_CHILD"); script != "" {
+		if os.Getenv("STATE_TEST_TRACED") != "" {
+			stopAtChanges()
+		}
 		child(script)
 		os.Exit(0)
 	}
@@ -296,7 +299,7 @@ func TestRefusesWhatItCouldNotRead(t *testing.T) {
 		"two values":           l.Put(a, resource(`{}{}`)),
 		"brackets":             l.Put(a, resource(`{}],[{}`)),
 		"an array":             l.Put(a, resource(`[]`)),
-		"too deep":             l.Put(a, resource(deep(9993))),
+		"too deep":             l.Put(a, resource(deep(maxDepth+1))),
 		"no address":           l.Put(addr.Addr{}, resource(`{}`)),
 		"key without HasKey":   l.Put(addr.Addr{Type: "a", Name: "b", Key: "c"}, resource(`{}`)),
 		"key not UTF-8":        l.Put(a.Instance("\xff"), resource(`{}`)),
@@ -307,6 +310,7 @@ func TestRefusesWhatItCouldNotRead(t *testing.T) {
 		"unknown intent":       l.Begin(a, Intent{"make", resource(`{}`)}),
 		"sensitive value":      l.SetOutputs(map[string]Output{"o": {Sensitive: true, Value: json.RawMessage(`"s3cret"`)}}),
 		"broken output":        l.SetOutputs(map[string]Output{"o": {Value: json.RawMessage(`x`)}}),
+		"deep output":          l.SetOutputs(map[string]Output{"o": {Value: json.RawMessage(deep(maxDepth + 1))}}),
 		"output's name":        l.SetOutputs(map[string]Output{"\xff": {Value: json.RawMessage(`1`)}}),
 	} {
 		if err == nil {
@@ -315,7 +319,7 @@ func TestRefusesWhatItCouldNotRead(t *testing.T) {
 			t.Errorf("%s: the error tells the secret", what)
 		}
 	}
-	must(t, l.Put(image("b"), resource(deep(9992)))) // the deepest that is taken
+	must(t, l.Put(image("b"), resource(deep(maxDepth)))) // the deepest that is taken
 	must(t, l.Close())
 	if snap := read(t, s); snap.Serial != 2 || len(snap.Resources) != 2 {
 		t.Fatalf("got %+v", snap)
