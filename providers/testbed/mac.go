@@ -38,6 +38,9 @@ const (
 	Garbage          = mac.Garbage          // done, but half of the output is lost
 )
 
+// MaxDarwin is how many macOS guests may run on a Mac at once, whoever runs them.
+const MaxDarwin = mac.MaxDarwin
+
 // Mac is one simulated Mac, as a test holds it.
 type Mac struct {
 	mac  *mac.Mac

@@ -171,6 +171,9 @@ func (g *guest) end(t *testing.T) result {
 	return result{g.cmd.ProcessState.ExitCode(), g.out.String(), g.errs.String()}
 }
 
+// settle gives a process that has begun the time to get to where it waits.
+func settle() { time.Sleep(150 * time.Millisecond) }
+
 const (
 	sequoia = "ghcr.io/cirruslabs/macos-sequoia-base:latest"
 	ubuntu  = "ghcr.io/cirruslabs/ubuntu:latest"

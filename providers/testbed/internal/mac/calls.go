@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -38,6 +39,17 @@ type Call struct {
 	Done bool      `json:"-"`
 	End  time.Time `json:"-"`
 	Code int       `json:"-"`
+}
+
+// Getenv is a variable of the tool's environment; ok tells whether it was set,
+// which for some is all that counts.
+func (c Call) Getenv(name string) (value string, ok bool) {
+	for _, kv := range c.Env {
+		if k, v, _ := strings.Cut(kv, "="); k == name {
+			return v, true
+		}
+	}
+	return "", false
 }
 
 type callEnd struct {

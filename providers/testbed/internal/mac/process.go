@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
@@ -82,8 +83,7 @@ func (p *Process) under(fault *Fault, body func(*Process) int) int {
 	if fault == nil {
 		return body(p)
 	}
-	stdout := p.Stdout
-	var held bytes.Buffer
+	held := &gate{to: p.Stdout}
 	switch fault.Kind {
 	case Fail:
 		io.WriteString(p.Stdout, fault.Stdout)
@@ -93,27 +93,43 @@ func (p *Process) under(fault *Fault, body func(*Process) int) int {
 		p.hang()
 	case Delay:
 		time.Sleep(fault.Delay)
-		return body(p)
 	case CrashBefore:
 		p.crash()
+	case CrashAfter:
+		p.Stdout, p.acted = held, p.crash
 	case KillCallerBefore:
 		killCaller()
-		return body(p)
-	case CrashAfter:
-		p.Stdout, p.acted = &held, p.crash
 	case KillCallerAfter:
-		p.Stdout, p.acted = &held, killCaller
+		p.Stdout, p.acted = held, func() { killCaller(); held.open() }
 	case Garbage:
-		p.Stdout = &held
+		p.Stdout = held
 	}
 	code := body(p)
 	p.Acted()
-	out := held.Bytes()
 	if fault.Kind == Garbage {
-		out = out[:len(out)/2]
+		held.buffer.Truncate(held.buffer.Len() / 2)
+		held.open()
 	}
-	stdout.Write(out)
 	return code
+}
+
+// gate keeps what is written until it is opened.
+type gate struct {
+	to     io.Writer
+	buffer bytes.Buffer
+	isOpen bool
+}
+
+func (g *gate) Write(b []byte) (int, error) {
+	if g.isOpen {
+		return g.to.Write(b)
+	}
+	return g.buffer.Write(b)
+}
+
+func (g *gate) open() {
+	g.isOpen = true
+	g.to.Write(g.buffer.Bytes())
 }
 
 // hang does nothing until a signal, or the end of the Mac, ends the process.
@@ -130,7 +146,10 @@ func (p *Process) crash() {
 	select {}
 }
 
+// killCaller kills the parent process. What the tool then writes goes nowhere,
+// which must not kill the tool too.
 func killCaller() {
+	signal.Ignore(syscall.SIGPIPE)
 	if ppid := os.Getppid(); ppid > 1 {
 		syscall.Kill(ppid, syscall.SIGKILL)
 	}

@@ -173,7 +173,7 @@ func (m *Mac) Publish(i RemoteImage) error {
 // Home is the path of the user's home folder on the Mac.
 func (s Settings) Home() string { return "/Users/" + s.User }
 
-// Layout makes the folders every Mac has.
+// Layout makes the folders every Mac has, and the shell.
 func (m *Mac) Layout(s Settings) error {
 	for _, d := range []string{
 		s.Home() + "/Library/LaunchAgents", s.Home() + "/Library/Logs", "/Library/LaunchDaemons", "/Library/LaunchAgents",
@@ -184,7 +184,7 @@ func (m *Mac) Layout(s Settings) error {
 			return err
 		}
 	}
-	return nil
+	return os.Symlink("/bin/sh", m.Path("/bin/sh"))
 }
 
 // Link installs a tool at a path of the Mac, and in Bin.

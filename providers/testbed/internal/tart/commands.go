@@ -3,21 +3,21 @@ package tart
 // commands are all commands of this tart, in the order of its help.
 func commands() []command {
 	name := []string{"<name>"}
-	concurrency := value("--concurrency", "<n-concurrency>")
+	concurrency := number("--concurrency", 64)
 	return []command{
 		{name: "create", operands: name, mutating: true, run: (*call).create, options: []option{
-			value("--from-ipsw", "<path>"), flag("--linux"), value("--disk-size", "<n-16-disk-size>"),
+			value("--from-ipsw", "<path>"), flag("--linux"), number("--disk-size", 16),
 			value("--disk-format", "<disk-format>").from("2.28.0"),
 		}},
 		{name: "clone", operands: []string{"<source-name>", "<new-name>"}, mutating: true, run: (*call).clone, options: []option{
-			flag("--insecure"), concurrency, value("--prune-limit", "<n-prune-limit>").from("2.28.5"), flag("--deduplicate"),
+			flag("--insecure"), concurrency, number("--prune-limit", 64).from("2.28.5"), flag("--deduplicate"),
 			flag("--stacked").from("2.36.0"),
 		}},
 		{name: "run", operands: name, mutating: true, run: (*call).start, options: runOptions()},
 		{name: "set", operands: name, mutating: true, run: (*call).set, options: []option{
-			value("--cpu", "<n-16-cpu>"), value("--memory", "<n-memory>"), value("--display", "<display>"),
+			number("--cpu", 16), number("--memory", 64), value("--display", "<display>"),
 			flag("--display-refit"), flag("--no-display-refit"), flag("--random-mac").from("2.10.0"),
-			flag("--random-serial").from("2.10.0"), value("--disk", "<disk>"), value("--disk-size", "<n-16-disk-size>"),
+			flag("--random-serial").from("2.10.0"), value("--disk", "<disk>"), number("--disk-size", 16),
 		}},
 		{name: "get", operands: name, run: (*call).get, options: []option{value("--format", "<format>")}},
 		{name: "list", run: (*call).list, options: []option{
@@ -27,17 +27,17 @@ func commands() []command {
 			flag("--insecure"), concurrency, flag("--deduplicate"),
 		}},
 		{name: "prune", mutating: true, run: (*call).prune, options: []option{
-			value("--entries", "<entries>"), value("--older-than", "<n-older-than>"),
-			value("--space-budget", "<n-space-budget>"), flag("--gc"),
+			value("--entries", "<entries>"), number("--older-than", 64),
+			number("--space-budget", 64), flag("--gc"),
 		}},
 		{name: "rename", operands: []string{"<name>", "<new-name>"}, mutating: true, run: (*call).rename},
 		{name: "stop", operands: name, mutating: true, run: (*call).stop, options: []option{
-			value("--timeout", "<n-timeout>").or("-t"),
+			number("--timeout", 64).or("-t"),
 		}},
 		{name: "suspend", since: "1.8.0", operands: name, mutating: true, run: (*call).suspend},
 		{name: "delete", operands: []string{"<name> ..."}, mutating: true, run: (*call).delete},
 		{name: "ip", operands: name, run: (*call).ip, options: []option{
-			value("--wait", "<n-16-wait>"), value("--resolver", "<resolver>"),
+			number("--wait", 16), value("--resolver", "<resolver>"),
 		}},
 		{name: "fqn", since: "2.6.0", operands: name, run: (*call).fqn},
 		{name: "exec", since: "2.27.0", operands: []string{"<name>", "<command> ..."}, passthrough: true, mutating: true,

@@ -26,13 +26,17 @@ type option struct {
 	name  string // with its dashes
 	short string
 	value string // placeholder; empty for a flag
+	bits  int    // of a whole number; 0 for any text
 	since string
 }
 
 func flag(name string) option               { return option{name: name} }
 func value(name, placeholder string) option { return option{name: name, value: placeholder} }
-func (o option) from(since string) option   { o.since = since; return o }
-func (o option) or(short string) option     { o.short = short; return o }
+func number(name string, bits int) option {
+	return option{name: name, value: "<" + strings.TrimLeft(name, "-") + ">", bits: bits}
+}
+func (o option) from(since string) option { o.since = since; return o }
+func (o option) or(short string) option   { o.short = short; return o }
 func (c command) option(s string) (option, bool) {
 	for _, o := range c.options {
 		if s == o.name || s != "" && s == o.short {
@@ -117,7 +121,7 @@ func (c *call) take(words []string) error {
 	}
 	c.operands = words
 	for _, o := range c.cmd.options {
-		if strings.HasPrefix(o.value, "<n-") {
+		if o.bits > 0 {
 			if _, err := c.number(o.name, 0); err != nil {
 				return err
 			}
@@ -143,11 +147,7 @@ func (c *call) number(name string, other uint64) (uint64, error) {
 	}
 	s := c.text(name, "")
 	o, _ := c.cmd.option(name)
-	bits := 64
-	if strings.HasPrefix(o.value, "<n-16") {
-		bits = 16
-	}
-	n, err := strconv.ParseUint(s, 10, bits)
+	n, err := strconv.ParseUint(s, 10, o.bits)
 	if err != nil {
 		return 0, c.refuse("The value '%s' is invalid for '%s %s'", s, name, o.value)
 	}

@@ -70,7 +70,8 @@ func (c *call) download(img mac.RemoteImage, d vm.Dir) error {
 	if err := c.makeSpace(gb(img.UsedGB)); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Stdout, "pulling disk (%.1f GB compressed)...\n0%%\n", float64(img.UsedGB))
+	fmt.Fprintf(c.Stdout, "pulling disk (%.1f GB compressed)...\n", float64(img.UsedGB))
+	c.progress(0)
 	temp, free, err := c.home.Temp()
 	if err != nil {
 		return err
@@ -92,11 +93,21 @@ func (c *call) download(img mac.RemoteImage, d vm.Dir) error {
 	if err := temp.Make(cfg, img.Digest, gb(img.DiskGB), gb(img.UsedGB), !img.NoAgent); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.Stdout, "100%%\npulling NVRAM...\n")
+	c.progress(100)
+	fmt.Fprintln(c.Stdout, "pulling NVRAM...")
 	if err := temp.Touch(c.Now()); err != nil {
 		return err
 	}
 	return temp.Place(d)
+}
+
+// progress tells how far a pull is: on a line of its own under CI, else over
+// the line before.
+func (c *call) progress(percent int) {
+	if _, plain := c.Env["CI"]; !plain && percent > 0 {
+		fmt.Fprint(c.Stdout, "\x1b[1A\x1b[K")
+	}
+	fmt.Fprintf(c.Stdout, "%d%%\n", percent)
 }
 
 // find is what the registry answers for a name: the image published last under

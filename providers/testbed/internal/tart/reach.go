@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"hostler/providers/testbed/internal/mac"
@@ -220,24 +222,49 @@ func (c *call) exec() error {
 			return fmt.Errorf("unknown (2): exec: %q: executable file not found in $PATH", words[0])
 		}
 	}
-	cmd := exec.Cmd{
-		Path: path, Args: words, Dir: home, Stdout: c.Stdout, Stderr: c.Stderr,
+	cmd := &exec.Cmd{
+		Path: path, Args: words, Dir: home, Stdout: c.Stdout, Stderr: c.Stderr, SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 		Env: []string{"HOME=" + home, "USER=admin", "LOGNAME=admin", "SHELL=/bin/zsh", "PATH=/usr/bin:/bin:/usr/sbin:/sbin"},
 	}
 	if c.has("-i") {
 		cmd.Stdin = c.Stdin
 	}
-	err = cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &exit) && exit.ExitCode() >= 0:
-		return quit(exit.ExitCode())
-	case errors.As(err, &exit):
-		return quit(255)
+	return c.within(n, pid, cmd)
+}
+
+// within runs a command of the guest, which dies with the guest.
+func (c *call) within(n vm.Named, pid int, cmd *exec.Cmd) error {
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("unknown (2): fork/exec %s: no such file or directory", cmd.Args[0])
 	}
-	return fmt.Errorf("unknown (2): fork/exec %s: no such file or directory", words[0])
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	tick := time.NewTicker(pollGuest)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			var exit *exec.ExitError
+			switch {
+			case err == nil:
+				return nil
+			case errors.As(err, &exit) && exit.ExitCode() >= 0:
+				return quit(exit.ExitCode())
+			}
+			return quit(255) // by a signal
+		case <-interrupted:
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			return fmt.Errorf("CancellationError()")
+		case <-tick.C:
+			if now, err := n.Dir.Holder(); err != nil || now != pid {
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+				return fmt.Errorf("unavailable (14): Stream unexpectedly closed.")
+			}
+		}
+	}
 }
 
 // off recognizes the commands by which a guest is shut down from inside.

@@ -15,6 +15,7 @@ import (
 const (
 	pollStop  = 100 * time.Millisecond
 	pollGuest = 20 * time.Millisecond
+	pollHost  = 100 * time.Millisecond
 )
 
 // start is "tart run": it stays until the VM ends. The order of its steps is
@@ -25,6 +26,10 @@ func (c *call) start() error {
 	if err != nil {
 		return err
 	}
+	// Subscribed before anyone can see that the VM runs, so that no signal is lost.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
+	defer signal.Stop(signals)
 	held, err := c.acquire(n)
 	if err != nil {
 		return err
@@ -34,11 +39,6 @@ func (c *call) start() error {
 	if err != nil {
 		return err
 	}
-	// Subscribed before anyone can see that the VM runs, so that no signal is lost.
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
-	defer signal.Stop(signals)
-
 	free, err := c.power(n, cfg)
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func (c *call) start() error {
 func (c *call) openForRun() (vm.Named, error) {
 	n, err := c.local()
 	if err != nil {
-		return n, fmt.Errorf("%w", prefixed{err})
+		return n, prefixed{err}
 	}
 	nets := 0
 	for _, set := range []bool{
@@ -143,6 +143,7 @@ func (c *call) acquire(n vm.Named) (*vm.Held, error) {
 		return nil, err
 	}
 	time.Sleep(c.Settings.Timing.Lock)
+	n.Dir.PowerOn()
 	held, ok, err := n.Dir.Hold()
 	if err != nil {
 		return nil, failure("failed to open a lock file: " + err.Error())
@@ -255,6 +256,8 @@ func (c *call) overLimit(n vm.Named) string {
 func (c *call) guest(n vm.Named, cfg vm.Config, signals <-chan os.Signal) error {
 	tick := time.NewTicker(pollGuest)
 	defer tick.Stop()
+	alive := time.NewTicker(pollHost)
+	defer alive.Stop()
 	born := time.Now()
 	leased := false
 	var off <-chan time.Time
@@ -277,10 +280,11 @@ func (c *call) guest(n vm.Named, cfg vm.Config, signals <-chan os.Signal) error 
 		case <-off:
 			fmt.Fprintln(c.Stdout, "guest has stopped the virtual machine")
 			return nil
-		case <-tick.C:
+		case <-alive.C:
 			if c.Gone(c.Settings.BootID) {
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			}
+		case <-tick.C:
 			if cause, asked := n.Dir.PoweredOff(os.Getpid()); asked && cause != "" {
 				fmt.Fprintf(c.Stdout, "guest has stopped the virtual machine due to error: %s\n", cause)
 				return nil

@@ -219,6 +219,9 @@ func (d Dir) Runs() (Run, error) {
 // shutdown of its own, else the error it dies of. The process is named because
 // another VM can have taken the place of its folder.
 func (d Dir) PowerOff(pid int, cause string) error {
+	if err := os.MkdirAll(d.Guest(), 0o755); err != nil {
+		return err
+	}
 	file := d.power(pid)
 	if err := os.WriteFile(file+".next", []byte(cause), 0o644); err != nil {
 		return err
@@ -231,6 +234,9 @@ func (d Dir) PoweredOff(pid int) (cause string, off bool) {
 	data, err := os.ReadFile(d.power(pid))
 	return string(data), err == nil
 }
+
+// PowerOn forgets what a process that had this process's id was asked for.
+func (d Dir) PowerOn() { os.Remove(d.power(os.Getpid())) }
 
 func (d Dir) power(pid int) string {
 	return filepath.Join(d.Guest(), powerFile+"."+strconv.Itoa(pid))

@@ -71,12 +71,25 @@ func (h Home) Locals() ([]Named, error) {
 // Temp makes a folder in tmp that is collected as soon as unlock is called or
 // the process ends.
 func (h Home) Temp() (d Dir, unlock func(), err error) {
-	d = Dir(filepath.Join(string(h), "tmp", rand.Text()))
-	if err := os.MkdirAll(string(d), 0o755); err != nil {
-		return "", nil, err
+	for {
+		d = Dir(filepath.Join(string(h), "tmp", rand.Text()))
+		if err := os.MkdirAll(string(d), 0o755); err != nil {
+			return "", nil, err
+		}
+		unlock, ok, err := mac.TryFlock(string(d))
+		// Between the two steps the folder looks abandoned, and another process
+		// can have begun to collect it.
+		if errors.Is(err, fs.ErrNotExist) || err == nil && !ok {
+			continue
+		}
+		if err != nil {
+			return "", nil, err
+		}
+		if d.Exists() {
+			return d, unlock, nil
+		}
+		unlock()
 	}
-	unlock, err = mac.Flock(string(d))
-	return d, unlock, err
 }
 
 // Collect removes everything in tmp that no process locks.

@@ -91,6 +91,9 @@ func (h Home) Sweep() error {
 	used := map[string]bool{}
 	var images []string
 	err := filepath.Walk(root, func(path string, info os.FileInfo, err error) error {
+		if os.IsNotExist(err) {
+			return nil // another process was faster
+		}
 		if err != nil {
 			return err
 		}
