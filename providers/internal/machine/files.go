@@ -37,6 +37,19 @@ func (m *Machine) Stat(p string) (Info, error) {
 	return Info{Size: info.Size(), Mode: info.Mode()}, nil
 }
 
+// Lstat is Stat of the file itself: a symlink is told as one.
+func (m *Machine) Lstat(p string) (Info, error) {
+	name, err := m.local(p)
+	if err != nil {
+		return Info{}, err
+	}
+	info, err := os.Lstat(name)
+	if err != nil {
+		return Info{}, m.inMac(err, p)
+	}
+	return Info{Size: info.Size(), Mode: info.Mode()}, nil
+}
+
 // WriteFile replaces or makes a file atomically and durably, with folders as
 // needed.
 func (m *Machine) WriteFile(p string, data []byte, perm fs.FileMode) error {
