@@ -208,10 +208,15 @@ func TestTartDiesRightAfterTheRename(t *testing.T) {
 func TestACancelledCreateEndsSoonAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	const long = 30 * time.Second
-	for command, timing := range map[string]testbed.Timing{"pull": {Pull: long}, "clone": {Clone: long}} {
+	for command, hinder := range map[string]func(*bed) error{
+		"pull":   func(b *bed) error { return b.SetTiming(testbed.Timing{Pull: long}) },
+		"clone":  func(b *bed) error { return b.SetTiming(testbed.Timing{Clone: long}) },
+		"set":    func(b *bed) error { return b.hang("set") },
+		"rename": func(b *bed) error { return b.hang("rename") },
+	} {
 		b := newBed(t)
 		want := b.resolved("base", b.value(attrs{"from": ubuntu}), b.Null())
-		b.must(b.SetTiming(timing))
+		b.must(hinder(b))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() {
@@ -229,6 +234,10 @@ func TestACancelledCreateEndsSoonAndLeavesNothing(t *testing.T) {
 		}
 		b.wantNames()
 	}
+}
+
+func (b *bed) hang(command string) error {
+	return b.Inject(testbed.Fault{Tool: "tart", Match: []string{command}, Kind: testbed.Hang})
 }
 
 func TestRunningAndSuspendedAreLeftAlone(t *testing.T) {

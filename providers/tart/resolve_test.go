@@ -2,6 +2,7 @@ package tart
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -94,6 +95,12 @@ func TestADiskOnlyGrows(t *testing.T) {
 	b.wantAttr(err, "disk", "60GB", "--replace")
 	_, err = b.Resolve(t.Context(), providers.Resolution{Addr: addr.New("image", "base"), Want: smaller, Have: made, Replacing: true, Config: b.blocks})
 	b.must(err)
+	// What a new image is cloned from can't be made smaller by any flag.
+	_, err = b.resolve("other", b.value(attrs{"from": ubuntu, "disk": "10GB"}), b.Null())
+	b.wantAttr(err, "disk", "20GB")
+	if err != nil && strings.Contains(err.Error(), "--replace") {
+		t.Errorf("useless advice: %v", err)
+	}
 }
 
 func TestAnotherImageAsSource(t *testing.T) {

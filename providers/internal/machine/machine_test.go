@@ -28,7 +28,8 @@ func simulated(t *testing.T, spec testbed.Spec) (*machine.Machine, *testbed.Mac)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return machine.Local(mac.Root(), mac.Environ()), mac
+	// The race detector lets each process sleep for a second at its end.
+	return machine.Local(mac.Root(), append(mac.Environ(), "GORACE=atexit_sleep_ms=0")), mac
 }
 
 func TestExpand(t *testing.T) {

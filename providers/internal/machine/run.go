@@ -112,7 +112,7 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 var usual = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "LANG", "LC_", "SSH_AUTH_SOCK",
 	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
-	"HOSTLER_MAC", "HOSTLER_ROOT", // of a simulated Mac
+	"HOSTLER_MAC", "HOSTLER_ROOT", "GORACE", // of a simulated Mac, and of its tools in tests
 }
 
 // passed is the part of the machine's environment that a program gets.
