@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
@@ -20,7 +20,7 @@ import (
 type decoder struct {
 	l      *loader
 	folder *folder
-	src    Source
+	body   *body
 	addr   addr.Addr // zero for blocks that are not managed
 	ctx    *hcl.EvalContext
 	host   cty.Value // the block's own host, once decoded
@@ -31,14 +31,12 @@ type decoder struct {
 // decode evaluates the body in ctx, nil where nothing may be referred to.
 func (d *decoder) decode(ctx *hcl.EvalContext) cty.Value {
 	d.ctx, d.host = ctx, cty.NullVal(cty.String)
-	raw, _, diags := hcldec.PartialDecode(d.src.body, specOf(d.src.schema), ctx)
-	d.diags = append(d.diags, discreet(diags, ctx)...)
-	return d.block(d.src.schema, nil, raw, nil)
+	return d.block(d.body.schema, d.body, nil)
 }
 
 // fail reports an error about what was written for path.
 func (d *decoder) fail(p cty.Path, summary, format string, args ...any) {
-	at, expr := d.src.find(p)
+	at, expr := d.body.find(p)
 	e := errorAt(at, summary, format, args...)
 	if d.addr.HasKey {
 		e.Detail += fmt.Sprintf(" This is about %s.", d.addr)
@@ -48,73 +46,74 @@ func (d *decoder) fail(p cty.Path, summary, format string, args ...any) {
 
 // block decodes a block or a nested one: its attributes, the host first since
 // references may depend on it, then the blocks in it, then the rules between
-// them.
-func (d *decoder) block(s *schema.Block, labels []string, raw cty.Value, p cty.Path) cty.Value {
-	out := make(map[string]cty.Value, len(s.Attrs)+len(s.Blocks)+len(labels))
-	if !raw.IsKnown() {
-		raw = cty.NilVal
+// them. A nil b is a block that is not written, and means its defaults.
+func (d *decoder) block(s *schema.Block, b *body, p cty.Path) cty.Value {
+	if b == nil {
+		b = &body{}
 	}
-	given := func(name string) cty.Value {
-		switch {
-		case raw == cty.NilVal:
-			return cty.DynamicVal
-		case raw.IsNull():
-			return cty.NullVal(cty.DynamicPseudoType)
+	out := make(map[string]cty.Value, len(s.Attrs)+len(s.Blocks)+len(b.labels))
+	decode := func(a *schema.Attr) {
+		if slices.Contains(b.misspelt, a.Name) {
+			out[a.Name] = cty.UnknownVal(a.Type.Cty())
+			return
 		}
-		return raw.GetAttr(name)
+		out[a.Name] = d.attr(a, b.attrs[a.Name], p.GetAttr(a.Name))
 	}
-	host := s.Attr("host")
-	if p != nil || host == nil || host.Type.Kind != schema.KindRef {
-		host = nil
-	} else {
-		d.host = d.attr(host, given("host"), cty.GetAttrPath("host"))
-		out["host"] = d.host
+	if host := s.Attr("host"); host != nil && p == nil && host.Type.Kind == schema.KindRef {
+		decode(host)
+		d.host = out["host"]
 	}
 	for i := range s.Attrs {
-		if a := &s.Attrs[i]; a != host {
-			out[a.Name] = d.attr(a, given(a.Name), p.GetAttr(a.Name))
+		if _, done := out[s.Attrs[i].Name]; !done {
+			decode(&s.Attrs[i])
 		}
 	}
-	for _, label := range labels {
-		out[label] = given(label)
+	for _, l := range b.labels {
+		out[l.name] = cty.StringVal(l.text)
 	}
 	for i := range s.Blocks {
 		n := &s.Blocks[i]
-		out[n.Type] = d.nested(n, given(n.Type), p.GetAttr(n.Type))
+		out[n.Type] = d.nested(n, b.nested[n.Type], p.GetAttr(n.Type))
 	}
 	v := cty.ObjectVal(out)
 	if s.Check != nil && v.IsWhollyKnown() {
 		if err := s.Check(v); err != nil {
-			d.refuse(err, p, fmt.Sprintf("Invalid %s configuration", s.Type), "")
+			d.refuse(err, p, fmt.Sprintf("Invalid %s configuration", s.Type), fmt.Sprintf("In this %s block: ", s.Type))
 		}
 	}
 	return v
 }
 
-func (d *decoder) nested(n *schema.Nested, raw cty.Value, p cty.Path) cty.Value {
-	if n.Mode != schema.List {
-		if raw.IsKnown() && raw.IsNull() && n.Mode == schema.Optional {
-			return cty.NullVal(n.Cty())
-		}
-		return d.block(&n.Block, n.Labels, raw, p)
-	}
-	if !raw.IsKnown() {
-		return cty.UnknownVal(n.Cty())
-	}
-	if raw.IsNull() || raw.LengthInt() == 0 {
+func (d *decoder) nested(n *schema.Nested, written []*body, p cty.Path) cty.Value {
+	switch {
+	case n.Mode != schema.List && len(written) > 0:
+		return d.block(&n.Block, written[0], p)
+	case n.Mode == schema.Defaulted:
+		return d.block(&n.Block, nil, p)
+	case n.Mode == schema.Optional:
+		return cty.NullVal(n.Cty())
+	case len(written) == 0:
 		return cty.ListValEmpty(n.Cty().ElementType())
 	}
-	elems := make([]cty.Value, raw.LengthInt())
-	for i := range elems {
-		elems[i] = d.block(&n.Block, n.Labels, raw.Index(cty.NumberIntVal(int64(i))), p.IndexInt(i))
+	elems := make([]cty.Value, len(written))
+	for i, b := range written {
+		elems[i] = d.block(&n.Block, b, p.IndexInt(i))
 	}
 	return cty.ListVal(elems)
 }
 
-func (d *decoder) attr(a *schema.Attr, raw cty.Value, p cty.Path) cty.Value {
-	t := a.Type
+func (d *decoder) attr(a *schema.Attr, written *hcl.Attribute, p cty.Path) cty.Value {
+	t, raw := a.Type, cty.NullVal(a.Type.Cty())
+	if written != nil {
+		v, diags := written.Expr.Value(d.ctx)
+		d.diags = append(d.diags, discreet(diags, d.ctx)...)
+		if diags.HasErrors() {
+			return cty.UnknownVal(t.Cty())
+		}
+		raw = v
+	}
 	if a.Computed {
-		if !raw.IsKnown() || !raw.IsNull() {
+		if written != nil {
 			d.fail(p, "Attribute can't be set", "hostler fills in %q when it applies the configuration. Remove this line.", a.Name)
 		}
 		return cty.NullVal(t.Cty())
@@ -125,7 +124,7 @@ func (d *decoder) attr(a *schema.Attr, raw cty.Value, p cty.Path) cty.Value {
 		case t.Sole:
 			v, ok = d.sole(a, p)
 		case a.Required:
-			at, _ := d.src.find(p)
+			at, _ := d.body.find(p)
 			d.diags = append(d.diags, missing(at, a.Name))
 			ok = false
 		}

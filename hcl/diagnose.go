@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
@@ -77,11 +78,30 @@ var harmless = []string{
 	"Not enough function arguments", "Too many function arguments", "Invalid index", "Missing map element",
 }
 
+// explainSyntax says what to do where HCL only says what is wrong.
+func explainSyntax(d *Diagnostic) *Diagnostic {
+	switch d.Summary {
+	case "Invalid single-argument block definition":
+		d.Detail = "A block on one line has room for one argument. Break the line after the opening brace, and give every argument a line of its own."
+	case "Invalid multi-line string":
+		d.Detail = "The quote that begins this text is not closed on its line. Add the closing quote; text of several lines is written with <<-EOT."
+	}
+	return d
+}
+
+// impure are functions that people may expect and that can't be.
+var impure = []string{"env", "timestamp", "plantimestamp", "uuid", "uuidv5", "bcrypt", "random", "pathexpand", "abspath"}
+
 // discreet makes HCL's own diagnostics of an evaluation in ctx fit to be seen:
 // where a sensitive value takes part, details that may repeat it are
 // withheld, and so are the values inside a for expression, which come to it
 // without their marks.
 func discreet(diags Diagnostics, ctx *hcl.EvalContext) Diagnostics {
+	for _, d := range diags {
+		if call, ok := d.Extra.(hclsyntax.FunctionCallUnknownDiagExtra); ok && slices.Contains(impure, call.CalledFunctionName()) {
+			d.Detail = fmt.Sprintf("There is no function named %q, because the same files must always give the same plan. Pass the value in as a variable.", call.CalledFunctionName())
+		}
+	}
 	if len(diags) == 0 || !seesSensitive(ctx) {
 		return diags
 	}

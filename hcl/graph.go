@@ -25,9 +25,9 @@ type node struct {
 	eval func(*hcl.EvalContext) (cty.Value, Diagnostics)
 
 	refs   []ref
-	broken bool // a reference is wrong; what eval says about it is known already
-	// value is unknown, of any type, until eval has been called and if it
-	// found errors: whatever uses it then has nothing to complain about.
+	broken bool // something is wrong with it
+	// value is unknown until eval has been called, and so is what it found
+	// wrong: whatever uses that has nothing to complain about.
 	value cty.Value
 	group bool         // stands for all blocks of a type; see linkSole
 	sole  *[]addr.Addr // of a group: see instances
@@ -175,8 +175,9 @@ func (l *loader) evaluateNode(n *node) {
 	}
 	v, diags := n.eval(l.scope(n))
 	l.diags = append(l.diags, diags...)
-	if n.broken || diags.HasErrors() {
-		n.broken, v = true, cty.DynamicVal
+	n.broken = n.broken || diags.HasErrors()
+	if n.broken && n.managed == nil { // of a block, only what is wrong is unknown
+		v = cty.DynamicVal
 	}
 	n.value = v
 }
@@ -216,7 +217,7 @@ func (l *loader) scope(n *node) *hcl.EvalContext {
 // lacksKey reports a reference to an instance that is not there.
 func (l *loader) lacksKey(n *node, r ref) bool {
 	to := r.to.managed
-	if r.key.IsNull() || to == nil || r.to.broken || to.keys == nil {
+	if r.key.IsNull() || to == nil || to.keys == nil {
 		return false
 	}
 	key := r.key.AsString()

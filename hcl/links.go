@@ -53,21 +53,22 @@ func (d *decoder) notReference(t schema.Type, got cty.Value, p cty.Path) {
 			d.fail(p, "Invalid reference", "This is text, not a reference. Write %s, without quotes.", a)
 			return
 		}
-		if near := schema.Nearest(got.AsString(), d.l.namesOf(t.Refs)); near != "" {
+		if near := d.l.nearest(got.AsString(), t.Refs); near != "" {
 			example = near
 		}
 	}
 	d.fail(p, "Invalid reference", "Inappropriate value for attribute %q: %s required, not %s. Write %s, without quotes.", attrName(p), t.Name(), got.Type().FriendlyName(), example)
 }
 
-// namesOf are the names of all blocks of those types.
-func (l *loader) namesOf(types []string) (out []string) {
+// nearest is the block of one of those types whose name is most like name.
+func (l *loader) nearest(name string, types []string) string {
+	full := map[string]string{}
 	for _, n := range l.order {
 		if n.managed != nil && slices.Contains(types, n.managed.addr.Type) {
-			out = append(out, n.managed.addr.Name, n.name)
+			full[n.managed.addr.Name] = n.name
 		}
 	}
-	return out
+	return full[schema.Nearest(name, sortedKeys(full))]
 }
 
 // refTo is a reference to a, if it may be.
@@ -87,7 +88,7 @@ func (d *decoder) instance(t schema.Type, m *managed, p cty.Path) (cty.Value, bo
 		d.fail(p, "Missing instance key", "%s %s has %s. Choose one by its key, as in %s[\"KEY\"].", why, m.addr, m.describe(), m.addr)
 		return cty.DynamicVal, false
 	}
-	own := d.src.schema.Attr("host")
+	own := d.body.schema.Attr("host")
 	switch {
 	case !slices.Contains(t.Refs, m.addr.Type):
 		return d.refTo(t, m.addr, p)
@@ -141,7 +142,7 @@ func (l *loader) linkSole(n *node) {
 		if a.Type.Kind != schema.KindRef || !a.Type.Sole {
 			continue
 		}
-		if attr := n.managed.attrs[a.Name]; attr != nil {
+		if attr := n.managed.body.attrs[a.Name]; attr != nil {
 			if t, _ := hcl.AbsTraversalForExpr(attr.Expr); len(t) > 0 && slices.Contains(a.Type.Refs, t.RootName()) {
 				continue
 			}
@@ -185,7 +186,7 @@ func (d *decoder) sole(a *schema.Attr, p cty.Path) (cty.Value, bool) {
 		return cty.UnknownVal(cty.String), true
 	}
 	typ := strings.Join(a.Type.Refs, " or ")
-	at, _ := d.src.find(p)
+	at, _ := d.body.find(p)
 	if len(found) == 0 {
 		d.diags = append(d.diags, errorAt(at, "Missing required argument", "%q is left out, which means the only %s of the configuration, and there is none. Add one, such as %s \"NAME\" { }.", a.Name, typ, a.Type.Refs[0]))
 	} else {
@@ -198,15 +199,15 @@ func (d *decoder) sole(a *schema.Attr, p cty.Path) (cty.Value, bool) {
 	return cty.DynamicVal, false
 }
 
-// instances of all blocks that the group n stands for; not known when one of
-// them is broken, or its for_each unknown.
+// instances of all blocks that the group n stands for; not known when a
+// for_each is unknown.
 func (n *node) instances() (out []addr.Addr, known bool) {
 	if n.sole != nil {
 		return *n.sole, true
 	}
 	for _, r := range n.refs {
 		m := r.to.managed
-		if r.to.broken || len(m.blocks) == 0 && (m.forEach == nil || m.keys == nil) {
+		if len(m.blocks) == 0 && (m.forEach == nil || m.keys == nil) {
 			return nil, false
 		}
 		for _, b := range m.blocks {

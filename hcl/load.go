@@ -28,13 +28,16 @@ const defaultState = "hostler.state.json"
 type loader struct {
 	lang    Language
 	blocks  map[string]*schema.Block // reserved and managed
+	meta    []schema.Attr
+	grammar grammar
 	config  *Config
 	files   []*file
 	folders map[string]*folder // by real path
 	// lost is set when a file can't be read whole: names that are not
 	// declared may be declared there.
-	lost    bool
-	refused *Diagnostic // this version may not read the files
+	lost       bool
+	lostValues bool        // the same for files of values
+	refused    *Diagnostic // this version may not read the files
 
 	nodes     map[string]*node // by name
 	order     []*node          // as declared
@@ -63,6 +66,8 @@ func Load(dir string, lang Language, vars Vars) (*Config, Diagnostics) {
 	l := &loader{
 		lang:      lang,
 		blocks:    map[string]*schema.Block{},
+		meta:      Meta(),
+		grammar:   grammar{},
 		config:    &Config{Dir: dir, State: filepath.Join(dir, defaultState), Variables: map[string]cty.Value{}, Files: map[string]*File{}},
 		folders:   map[string]*folder{},
 		nodes:     map[string]*node{},
@@ -186,7 +191,7 @@ func (l *loader) readFile(f *folder, name string) *file {
 	l.config.Files[out.name] = parsed
 	if diags.HasErrors() {
 		l.lost, out.broken = true, true
-		l.err(diags[0]) // later ones mostly follow from the first
+		l.err(explainSyntax(diags[0])) // later ones mostly follow from the first
 	}
 	if parsed.Body != nil {
 		out.body = parsed.Body
@@ -222,8 +227,9 @@ func (l *loader) settings(files []*file, root bool) (includes []include) {
 	for _, f := range files {
 		content, _, _ := f.body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{{Type: "hostler"}}})
 		for _, b := range content.Blocks {
-			d := decoder{l: l, folder: f.folder, src: sourceOf(b, l.blocks["hostler"])}
-			if at := d.src.header; first != nil {
+			content := l.split(b, l.blocks["hostler"])
+			d := decoder{l: l, folder: f.folder, body: content}
+			if at := content.header; first != nil {
 				l.err(errorAt(at, "Duplicate hostler configuration", "The settings of this folder already stand at %s. Put them into one hostler block.", *first))
 			} else {
 				first = &at
@@ -231,12 +237,15 @@ func (l *loader) settings(files []*file, root bool) (includes []include) {
 			v := d.decode(nil)
 			l.diags = append(l.diags, d.diags...)
 			if c := v.GetAttr("required_version"); isString(c) {
-				l.checkVersion(c.AsString(), d.src.Attr(cty.GetAttrPath("required_version")))
+				l.checkVersion(c.AsString(), content.attrs["required_version"].Expr.Range())
 			}
-			l.setState(v.GetAttr("state"), d.src, root)
+			if attr := content.attrs["state"]; attr != nil && isString(v.GetAttr("state")) {
+				l.setState(v.GetAttr("state").AsString(), attr.Expr.Range(), root)
+			}
 			if list := v.GetAttr("include"); list.IsWhollyKnown() && !list.IsNull() {
 				for i, rel := range list.AsValueSlice() {
-					includes = append(includes, include{rel.AsString(), d.src.Attr(cty.GetAttrPath("include").IndexInt(i))})
+					at, _ := content.find(cty.GetAttrPath("include").IndexInt(i))
+					includes = append(includes, include{rel.AsString(), at})
 				}
 			}
 		}
@@ -244,13 +253,8 @@ func (l *loader) settings(files []*file, root bool) (includes []include) {
 	return includes
 }
 
-func (l *loader) setState(v cty.Value, src Source, root bool) {
-	if !isString(v) {
-		return
-	}
-	name, at := v.AsString(), src.Attr(cty.GetAttrPath("state"))
+func (l *loader) setState(name string, at Range, root bool) {
 	switch {
-	case at == src.header: // the default
 	case !root:
 		l.err(errorAt(at, "State file of an included folder", "Only the configuration folder itself says where state is kept. Remove this line, or move it there."))
 	case name == "" || strings.HasPrefix(name, "~"):

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hcldec"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
@@ -18,9 +17,7 @@ import (
 type managed struct {
 	addr   addr.Addr
 	schema *schema.Block
-	spec   hcldec.Spec
-	src    Source
-	attrs  hcl.Attributes // all that stand directly in the block
+	body   *body
 
 	forEach   hcl.Expression // nil without for_each
 	dependsOn []hcl.Traversal
@@ -32,23 +29,23 @@ type managed struct {
 }
 
 func (l *loader) declareManaged(n *node, b *hcl.Block, s *schema.Block, a addr.Addr) {
-	content, diags := b.Body.Content(bodySchema(s, Meta()...))
+	content, diags := l.grammar.split(b, s, nil, l.meta...)
 	l.diags = append(l.diags, diags...)
 	n.broken = diags.HasErrors()
-	m := &managed{addr: a, schema: s, spec: specOf(s), src: sourceOf(b, s), attrs: content.Attributes}
+	m := &managed{addr: a, schema: s, body: content}
 	n.managed = m
-	n.uses = hcldec.Variables(b.Body, m.spec)
-	if attr := m.attrs["for_each"]; attr != nil {
+	n.uses = content.variables()
+	if attr := m.body.attrs["for_each"]; attr != nil {
 		m.forEach = attr.Expr
 		n.uses = append(n.uses, attr.Expr.Variables()...)
 	}
-	if attr := m.attrs["prevent_destroy"]; attr != nil {
+	if attr := m.body.attrs["prevent_destroy"]; attr != nil {
 		n.uses = append(n.uses, attr.Expr.Variables()...)
 	}
-	if attr := m.attrs["depends_on"]; attr != nil {
+	if attr := m.body.attrs["depends_on"]; attr != nil {
 		m.dependsOn = l.dependsOn(attr)
 	}
-	if attr := m.attrs["ignore_changes"]; attr != nil {
+	if attr := m.body.attrs["ignore_changes"]; attr != nil {
 		l.ignoreChanges(m, attr)
 	}
 	n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return m.eval(l, n, ctx) }
@@ -201,10 +198,10 @@ func (m *managed) elements(ctx *hcl.EvalContext) (map[string]cty.Value, Diagnost
 // instance decodes the body in ctx. The value is for expressions that refer
 // to it; it is of the same type for every instance.
 func (m *managed) instance(l *loader, n *node, ctx *hcl.EvalContext, a addr.Addr) (*Block, cty.Value, Diagnostics) {
-	d := &decoder{l: l, folder: n.folder, src: m.src, addr: a, deps: map[addr.Addr]bool{}}
-	b := &Block{Addr: a, Source: m.src, IgnoreChanges: m.ignore}
+	d := &decoder{l: l, folder: n.folder, body: m.body, addr: a, deps: map[addr.Addr]bool{}}
+	b := &Block{Addr: a, Source: Source{m.body}, IgnoreChanges: m.ignore}
 	b.Value = d.decode(ctx)
-	b.PreventDestroy = d.preventDestroy(m.attrs["prevent_destroy"], ctx)
+	b.PreventDestroy = d.preventDestroy(m.body.attrs["prevent_destroy"], ctx)
 	for _, r := range m.after {
 		d.dependOn(r)
 	}

@@ -23,25 +23,25 @@ type move struct {
 }
 
 func (l *loader) declareMove(f *file, b *hcl.Block, s *schema.Block) {
-	content, diags := l.contentOf(b, s)
-	m := &move{kind: b.Type, at: headerOf(b)}
+	before := len(l.diags)
+	content := l.split(b, s)
+	m := &move{kind: b.Type, at: content.header}
 	for name, into := range map[string]*addr.Addr{"from": &m.from, "to": &m.to} {
-		attr := content.Attributes[name]
+		attr := content.attrs[name]
 		if attr == nil {
 			continue
 		}
 		a, d := l.address(attr)
 		if d != nil {
-			diags = append(diags, d)
+			l.err(d)
 		}
 		*into = a
 	}
-	l.diags = append(l.diags, diags...)
-	if diags.HasErrors() {
+	if len(l.diags) > before {
 		return
 	}
 	l.moves = append(l.moves, m)
-	if id := content.Attributes["id"]; id != nil {
+	if id := content.attrs["id"]; id != nil {
 		n := &node{name: fmt.Sprintf("import.%s", m.to), at: m.at, folder: f.folder, value: cty.DynamicVal, uses: id.Expr.Variables()}
 		n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return m.evalID(id, ctx) }
 		l.order = append(l.order, n)
@@ -77,7 +77,7 @@ func (l *loader) exists(a addr.Addr, whole, otherwise bool) bool {
 		return !a.HasKey
 	case whole && !a.HasKey:
 		return true
-	case n.broken || n.managed.keys == nil:
+	case n.managed.keys == nil:
 		return otherwise
 	}
 	return a.HasKey && n.managed.keys[a.Key] != nil

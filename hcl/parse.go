@@ -14,7 +14,7 @@ import (
 
 // declare makes a node of everything in the files that has a value.
 func (l *loader) declare() {
-	files := fileSchema(l.blocks)
+	files := inFiles(l.blocks)
 	for _, f := range l.files {
 		if f.broken {
 			continue
@@ -91,36 +91,30 @@ func (l *loader) add(f *file, name string, at Range, taken, short string) *node 
 	return n
 }
 
-// contentOf takes a block of the language's own apart.
-func (l *loader) contentOf(b *hcl.Block, s *schema.Block) (*hcl.BodyContent, Diagnostics) {
-	content, diags := b.Body.Content(bodySchema(s))
-	for _, a := range s.Attrs {
-		if a.Required && content.Attributes[a.Name] == nil {
-			diags = append(diags, missing(headerOf(b), a.Name))
-		}
-	}
-	return content, diags
-}
-
-func missing(at Range, name string) *Diagnostic {
-	return errorAt(at, "Missing required argument", "The argument %q is required, but no definition was found.", name)
+// split takes a block of the language's own apart.
+func (l *loader) split(b *hcl.Block, s *schema.Block) *body {
+	content, diags := l.grammar.split(b, s, nil)
+	l.diags = append(append(l.diags, diags...), content.demand()...)
+	return content
 }
 
 // constant evaluates an attribute that must not refer to anything. It is null
 // when left out or wrong.
-func constant(attr *hcl.Attribute, t cty.Type) (cty.Value, Diagnostics) {
+func (l *loader) constant(attr *hcl.Attribute, t cty.Type) cty.Value {
 	if attr == nil {
-		return cty.NullVal(t), nil
+		return cty.NullVal(t)
 	}
 	v, diags := attr.Expr.Value(nil)
+	l.diags = append(l.diags, diags...)
 	if diags.HasErrors() {
-		return cty.NullVal(t), diags
+		return cty.NullVal(t)
 	}
 	out, err := convert.Convert(v, t)
 	if err != nil {
-		return cty.NullVal(t), append(diags, errorAt(attr.Expr.Range(), "Incorrect attribute value type", "Inappropriate value for attribute %q: %s.", attr.Name, err))
+		l.err(errorAt(attr.Expr.Range(), "Incorrect attribute value type", "Inappropriate value for attribute %q: %s.", attr.Name, err))
+		return cty.NullVal(t)
 	}
-	return out, diags
+	return out
 }
 
 func (l *loader) declareLocals(f *file, b *hcl.Block) {
@@ -141,11 +135,10 @@ func (l *loader) declareLocals(f *file, b *hcl.Block) {
 }
 
 func (l *loader) declareOutput(n *node, b *hcl.Block, s *schema.Block, name string) {
-	content, diags := l.contentOf(b, s)
-	description, more := constant(content.Attributes["description"], cty.String)
-	sensitive, evenMore := constant(content.Attributes["sensitive"], cty.Bool)
-	l.diags = append(append(append(l.diags, diags...), more...), evenMore...)
-	value := content.Attributes["value"]
+	content := l.split(b, s)
+	description := l.constant(content.attrs["description"], cty.String)
+	sensitive := l.constant(content.attrs["sensitive"], cty.Bool)
+	value := content.attrs["value"]
 	if value == nil {
 		return
 	}

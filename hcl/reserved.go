@@ -1,6 +1,8 @@
 package hcl
 
 import (
+	"github.com/zclconf/go-cty/cty"
+
 	"hostler/hcl/schema"
 )
 
@@ -16,7 +18,7 @@ func Reserved() []*schema.Block {
 		Attrs: []schema.Attr{
 			{Name: "required_version", Type: schema.String, Doc: "The versions of hostler that may read these files, such as \">= 0.1.0\"."},
 			{Name: "include", Type: schema.ListOf(schema.String), Doc: "Further folders whose files belong to the configuration, relative to this one."},
-			{Name: "state", Type: schema.String, Default: stringVal(defaultState), Doc: "The state file, relative to the configuration folder."},
+			{Name: "state", Type: schema.String, Default: cty.StringVal(defaultState), Doc: "The state file, relative to the configuration folder."},
 		},
 	}, {
 		Type: "variable",

@@ -2,82 +2,56 @@ package hcl
 
 import (
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-
-	"hostler/hcl/schema"
 )
 
 // Source is where a block stands in the files.
-type Source struct {
-	header Range
-	body   hcl.Body
-	schema *schema.Block
-	labels []Range
-}
-
-func sourceOf(b *hcl.Block, s *schema.Block) Source {
-	return Source{header: headerOf(b), body: b.Body, schema: s, labels: b.LabelRanges}
-}
-
-// headerOf is the block's type and labels; in JSON, where those are keys of
-// objects that other blocks share, the innermost key.
-func headerOf(b *hcl.Block) Range {
-	if _, native := b.Body.(*hclsyntax.Body); native {
-		return b.DefRange
-	}
-	if n := len(b.LabelRanges); n > 0 {
-		return b.LabelRanges[n-1]
-	}
-	return b.TypeRange
-}
+type Source struct{ body *body }
 
 // Range is the block's header.
-func (s Source) Range() Range { return s.header }
+func (s Source) Range() Range {
+	if s.body == nil {
+		return Range{}
+	}
+	return s.body.header
+}
 
 // Attr is the range of what was written for the attribute at path: the
 // nearest thing round it that stands in the files, at worst the header.
 func (s Source) Attr(path cty.Path) Range {
-	rng, _ := s.find(path)
+	if s.body == nil {
+		return Range{}
+	}
+	rng, _ := s.body.find(path)
 	return rng
 }
 
-// find is Attr, with the expression if there is one.
-func (s Source) find(path cty.Path) (Range, hcl.Expression) {
-	if s.body == nil || len(path) == 0 {
-		return s.header, nil
+// find is Source.Attr, with the expression if there is one.
+func (b *body) find(path cty.Path) (Range, hcl.Expression) {
+	if len(path) == 0 {
+		return b.header, nil
 	}
-	step, ok := path[0].(cty.GetAttrStep)
-	if !ok {
-		return s.header, nil
+	name, rest := stepName(path[0]), path[1:]
+	if attr := b.attrs[name]; attr != nil {
+		return findIn(attr.Expr, rest)
 	}
-	content, _, _ := s.body.PartialContent(bodySchema(s.schema))
-	if attr := content.Attributes[step.Name]; attr != nil {
-		return findIn(attr.Expr, path[1:])
+	for _, l := range b.labels {
+		if l.name == name {
+			return l.at, nil
+		}
 	}
-	for i, n := range s.schema.Blocks {
-		blocks := content.Blocks.OfType(n.Type)
-		if n.Type != step.Name || len(blocks) == 0 {
-			continue
-		}
-		rest, at := path[1:], 0
-		if n.Mode == schema.List && len(rest) > 0 {
-			at, rest = position(rest[0]), rest[1:]
-		}
-		if at < 0 || at >= len(blocks) {
-			break
-		}
-		nested := sourceOf(blocks[at], &s.schema.Blocks[i].Block)
-		if len(rest) > 0 {
-			for j, label := range n.Labels {
-				if rest[0] == (cty.GetAttrStep{Name: label}) {
-					return nested.labels[j], nil
-				}
-			}
-		}
-		return nested.find(rest)
+	inner := b.nested[name]
+	if len(inner) == 0 {
+		return b.header, nil
 	}
-	return s.header, nil
+	at := 0
+	if len(rest) > 0 && position(rest[0]) >= 0 {
+		at, rest = position(rest[0]), rest[1:]
+	}
+	if at >= len(inner) {
+		return b.header, nil
+	}
+	return inner[at].find(rest)
 }
 
 // findIn goes down constructors of lists and objects.
@@ -128,5 +102,3 @@ func stepName(step cty.PathStep) string {
 func isString(v cty.Value) bool {
 	return v.Type() == cty.String && !v.IsMarked() && v.IsKnown() && !v.IsNull()
 }
-
-func stringVal(s string) cty.Value { return cty.StringVal(s) }

@@ -33,36 +33,28 @@ type variable struct {
 type rule struct{ condition, message *hcl.Attribute }
 
 func (l *loader) declareVariable(n *node, b *hcl.Block, s *schema.Block, name string) {
-	content, diags := l.contentOf(b, s)
-	v := &variable{name: name, node: n, typ: cty.DynamicPseudoType, literal: true, nullable: true, fallback: content.Attributes["default"], from: n.at}
+	before := len(l.diags)
+	content := l.split(b, s)
+	v := &variable{name: name, node: n, typ: cty.DynamicPseudoType, literal: true, nullable: true, fallback: content.attrs["default"], from: n.at}
 	l.variables[name] = v
-	if attr := content.Attributes["type"]; attr != nil {
-		t, defaults, more := typeexpr.TypeConstraintWithDefaults(attr.Expr)
+	if attr := content.attrs["type"]; attr != nil {
+		t, defaults, diags := typeexpr.TypeConstraintWithDefaults(attr.Expr)
 		v.typ, v.optional, v.literal = t, defaults, t.IsPrimitiveType()
-		diags = append(diags, more...)
+		l.diags = append(l.diags, diags...)
 	}
-	flag := func(name string, into *bool) {
-		value, more := constant(content.Attributes[name], cty.Bool)
-		diags = append(diags, more...)
-		if !value.IsNull() {
-			*into = isTrue(value)
+	l.constant(content.attrs["description"], cty.String)
+	v.sensitive = isTrue(l.constant(content.attrs["sensitive"], cty.Bool))
+	nullable := l.constant(content.attrs["nullable"], cty.Bool)
+	v.nullable = nullable.IsNull() || isTrue(nullable)
+	for _, nested := range content.nested["validation"] {
+		if missing := nested.demand(); missing != nil {
+			l.diags = append(l.diags, missing...)
+			continue
 		}
+		v.rules = append(v.rules, rule{nested.attrs["condition"], nested.attrs["error_message"]})
+		n.uses = append(n.uses, nested.variables()...)
 	}
-	flag("sensitive", &v.sensitive)
-	flag("nullable", &v.nullable)
-	_, more := constant(content.Attributes["description"], cty.String)
-	diags = append(diags, more...)
-	for _, nested := range content.Blocks {
-		c, more := l.contentOf(nested, &s.Blocks[0].Block)
-		diags = append(diags, more...)
-		if !more.HasErrors() {
-			r := rule{c.Attributes["condition"], c.Attributes["error_message"]}
-			v.rules = append(v.rules, r)
-			n.uses = append(append(n.uses, r.condition.Expr.Variables()...), r.message.Expr.Variables()...)
-		}
-	}
-	l.diags = append(l.diags, diags...)
-	n.broken = diags.HasErrors()
+	n.broken = len(l.diags) > before
 	n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return v.check(l, ctx) }
 }
 
@@ -101,8 +93,8 @@ func (l *loader) assign(vars Vars) {
 		case !ok || name == "":
 			l.err(&Diagnostic{Severity: DiagError, Summary: "Invalid --var option", Detail: "A variable is given as --var NAME=VALUE, with an equals sign."})
 		case l.variables[name] == nil && !l.lost && l.nodes["var."+name] == nil:
-			l.err(&Diagnostic{Severity: DiagError, Summary: "Value for undeclared variable", Detail: fmt.Sprintf(
-				"--var gives a value for %q, and no variable of that name is declared.%s", name, orDeclare(didYouMean(name, sortedKeys(l.variables)), fmt.Sprintf("variable %q { }", name)))})
+			l.err(errorAt(outside("--var "+name+"=..."), "Value for undeclared variable", "--var gives a value for %q, and no variable of that name is declared.%s",
+				name, orDeclare(didYouMean(name, sortedKeys(l.variables)), fmt.Sprintf("variable %q { }", name))))
 		default:
 			given[name] = assignment{text: text, at: outside("--var " + name + "=...")}
 		}
@@ -110,7 +102,7 @@ func (l *loader) assign(vars Vars) {
 	for _, name := range sortedKeys(l.variables) {
 		v := l.variables[name]
 		a, ok := given[name]
-		value, diags := v.value(a, ok, vars.Unset)
+		value, diags := v.value(a, ok, vars.Unset || l.lostValues)
 		if diags.HasErrors() {
 			v.node.broken = true
 		}
@@ -142,6 +134,7 @@ func (l *loader) valuesName(name string) string {
 func (l *loader) readValues(file, name string, given map[string]assignment) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
+		l.lostValues = true
 		l.err(&Diagnostic{Severity: DiagError, Summary: "Failed to read variables file", Detail: reason("variables file "+file, err) + "."})
 		return
 	}
@@ -154,6 +147,10 @@ func (l *loader) readValues(file, name string, given map[string]assignment) {
 		l.config.Files[name] = f
 	}
 	if diags.HasErrors() {
+		l.lostValues = true
+		if secret {
+			diags[0].Detail = "The file can't be read from here on. What stands there is not shown, because some variables are sensitive."
+		}
 		l.err(diags[0])
 		return
 	}
@@ -229,11 +226,11 @@ func (v *variable) convert(a assignment, summary string) (cty.Value, Diagnostics
 	if err == nil {
 		return out, diags
 	}
-	why := ": " + err.Error()
-	if v.sensitive {
-		why = ""
+	why := err.Error()
+	if v.sensitive { // the error may name keys of a map
+		why = "its type is " + typeexpr.TypeString(v.typ)
 	}
-	return value, append(diags, errorAt(a.at, summary, "The value is not suitable for var.%s declared at %s%s. Its type is %s.", v.name, v.node.at, why, typeexpr.TypeString(v.typ)))
+	return value, append(diags, errorAt(a.at, summary, "The value is not suitable for var.%s declared at %s: %s.", v.name, v.node.at, why))
 }
 
 // raw is the value before conversion. Text is itself for a variable of a

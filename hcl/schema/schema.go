@@ -161,6 +161,9 @@ func (b *Block) Must() {
 		}
 	}
 	for i := range b.Blocks {
+		if b.Blocks[i].Mode == Defaulted && len(b.Blocks[i].Labels) > 0 {
+			panic(fmt.Sprintf("schema %s: block %q stands for itself when absent and yet has labels", b.Type, b.Blocks[i].Type))
+		}
 		name(b.Blocks[i].Type)
 		b.Blocks[i].Must()
 	}

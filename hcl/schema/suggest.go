@@ -3,8 +3,6 @@ package schema
 import (
 	"fmt"
 	"slices"
-
-	"github.com/agext/levenshtein"
 )
 
 // Nearest returns the candidate that someone who typed given most likely
@@ -14,8 +12,8 @@ func Nearest(given string, candidates []string) string {
 	sorted := slices.Clone(candidates)
 	slices.Sort(sorted)
 	for _, c := range sorted {
-		d := levenshtein.Distance(given, c, nil)
-		if d < bestDistance && d < max(len(given), len(c))*2/3 {
+		d := distance(given, c)
+		if d < bestDistance && 3*d <= 2*max(len(given), len(c)) {
 			best, bestDistance = c, d
 		}
 	}
@@ -29,4 +27,28 @@ func Suggest(given string, candidates []string) string {
 		return fmt.Sprintf("; did you mean %q?", near)
 	}
 	return ""
+}
+
+// distance counts the slips between two words: a letter more, less or other,
+// or two neighbours swapped, which is how fingers err most.
+func distance(a, b string) int {
+	previous, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row[0] = i + 1
+		for j := range len(b) {
+			slip := 1
+			if a[i] == b[j] {
+				slip = 0
+			}
+			row[j+1] = min(last[j]+slip, last[j+1]+1, row[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], previous[j-1]+1)
+			}
+		}
+		previous, last, row = last, row, previous
+	}
+	return last[len(b)]
 }

@@ -1,0 +1,7 @@
+host "mini" {
+  reserve = {
+    memory = "4GiB"
+  }
+  guests {
+  }
+}

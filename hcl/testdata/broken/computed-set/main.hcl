@@ -1,0 +1,3 @@
+host "mini" {
+  serial = "C02"
+}

@@ -1,0 +1,4 @@
+host "mini" {}
+output "serial" {
+  value = host.mini.serial
+}

@@ -1,0 +1,6 @@
+host "mini" {
+  guests = image.base.cpus
+}
+image "base" {
+  from = "x"
+}

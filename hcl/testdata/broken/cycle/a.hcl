@@ -1,0 +1,6 @@
+locals {
+  one = local.two + 1
+}
+host "mini" {
+  guests = local.one
+}

@@ -1,0 +1,8 @@
+host "mini" {
+  ssh {
+    address = "a"
+  }
+  ssh {
+    address = "b"
+  }
+}

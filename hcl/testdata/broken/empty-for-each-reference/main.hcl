@@ -1,0 +1,8 @@
+host "mini" {}
+image "base" {
+  for_each = {}
+  from     = "x"
+}
+profile "dev" {
+  image = image.base
+}

@@ -1,0 +1,4 @@
+host "mini" {
+  for_each = { a = "1", b = "two", c = "three" }
+  guests   = each.value
+}

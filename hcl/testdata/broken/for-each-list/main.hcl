@@ -1,0 +1,3 @@
+host "mini" {
+  for_each = ["a", "b"]
+}

@@ -1,0 +1,4 @@
+host "mini" {
+  labels = split(",")
+  guests = tonumber("two")
+}

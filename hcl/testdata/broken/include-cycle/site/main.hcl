@@ -1,0 +1,5 @@
+hostler {
+  include = [
+    "../common",
+  ]
+}

@@ -1,0 +1,5 @@
+hostler {
+  include = ["../nowhere-at-all"]
+  state   = ""
+}
+host "mini" {}

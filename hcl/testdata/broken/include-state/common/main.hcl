@@ -1,0 +1,6 @@
+hostler {
+  state = "x.json"
+}
+host "mini" {
+  gests = 1
+}

@@ -1,0 +1,3 @@
+hostler {
+  include = ["common"]
+}

@@ -1,0 +1,4 @@
+host "mini" {}
+output "x" {
+  value = host.mini["a"].guests
+}

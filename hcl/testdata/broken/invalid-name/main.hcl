@@ -1,0 +1,2 @@
+host "my mac" {}
+host "1st" {}

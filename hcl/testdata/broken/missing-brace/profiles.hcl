@@ -1,0 +1,3 @@
+profile "dev" {
+  image = image.base
+}

@@ -1,0 +1,3 @@
+host "mini" {
+  labels = [file("labels.txt")]
+}

@@ -1,0 +1,5 @@
+host {}
+github "acme" {
+  owner = "acme"
+}
+host "a" "b" {}

@@ -1,0 +1,10 @@
+host "mini" {}
+
+image "base" {
+  from   = "ghcr.io/acme/base
+  memory = "8GiB"
+}
+
+profile "dev" {
+  image = image.base
+}

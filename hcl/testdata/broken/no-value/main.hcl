@@ -1,0 +1,9 @@
+variable "org" {
+  type = string
+}
+variable "size" {
+  type = number
+}
+github {
+  owner = var.org
+}

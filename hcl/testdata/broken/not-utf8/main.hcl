@@ -1,0 +1,4 @@
+# ü
+host "mini" {
+  labels = ["ä"]
+}

@@ -1,0 +1,2 @@
+host "mini" {}
+moved { from = host.old to = host.mini }

@@ -1,0 +1,3 @@
+host "mini" {
+  reserve { memory = "4GiB"  disk = "20GiB" }
+}

@@ -1,0 +1,7 @@
+host "mini" {}
+image "base" {
+  from = "x"
+}
+output "labels" {
+  value = image.base.host.labels
+}

@@ -1,0 +1,5 @@
+host "mini" {}
+image "base" {
+  host = host.mini.guests
+  from = "x"
+}

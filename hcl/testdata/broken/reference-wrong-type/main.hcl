@@ -1,0 +1,4 @@
+host "mini" {}
+runner "r" {
+  image = host.mini
+}

@@ -1,0 +1,4 @@
+github {
+  owner = "acme"
+  token = "ghp_0123456789"
+}

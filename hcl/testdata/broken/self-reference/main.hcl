@@ -1,0 +1,3 @@
+host "mini" {
+  labels = host.mini.labels
+}

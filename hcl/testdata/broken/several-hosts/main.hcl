@@ -1,0 +1,7 @@
+host "a" {}
+host "b" {
+  for_each = toset(["x"])
+}
+image "base" {
+  from = "x"
+}

@@ -1,0 +1,6 @@
+host "mini" {
+  reserve {
+    memory = "4 gigs"
+    disk   = "20Gib"
+  }
+}

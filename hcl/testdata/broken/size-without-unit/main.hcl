@@ -1,0 +1,5 @@
+host "mini" {}
+image "base" {
+  from   = "ghcr.io/acme/base"
+  memory = 8
+}

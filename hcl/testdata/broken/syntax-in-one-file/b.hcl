@@ -1,0 +1,4 @@
+image "base" {
+  from = "x:${var.tag}"
+  memory = 8
+}

@@ -1,0 +1,2 @@
+memory = "8GiB"
+host "mini" {}

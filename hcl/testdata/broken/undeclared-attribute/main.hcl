@@ -1,0 +1,7 @@
+host "mini" {}
+output "x" {
+  value = host.mini.reserve.memroy
+}
+output "y" {
+  value = host.mini.gests
+}

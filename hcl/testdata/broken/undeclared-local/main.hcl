@@ -1,0 +1,6 @@
+locals {
+  gib = 1024
+}
+output "size" {
+  value = local.gb
+}

@@ -1,0 +1,6 @@
+variable "name" {
+  default = "x"
+}
+host "mini" {
+  labels = [var.nmae, var.other]
+}

@@ -1,0 +1,3 @@
+imge "base" {
+  from = "ghcr.io/acme/base"
+}

@@ -1,0 +1,3 @@
+host "mini" {
+  labels = [uper("x"), env("HOME")]
+}

@@ -1,0 +1,8 @@
+host "mini" {
+  ssh {
+    adress = "mini.local"
+  }
+  reserve {
+    ram = "4GiB"
+  }
+}

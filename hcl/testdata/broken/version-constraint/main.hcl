@@ -1,0 +1,6 @@
+hostler {
+  required_version = "newest"
+  include          = "../x"
+  stat             = "x"
+}
+host "mini" {}

@@ -1,0 +1,4 @@
+hostler {
+  required_version = ">= 1.0"
+}
+nonsense "x" {}
