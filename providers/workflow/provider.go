@@ -1,0 +1,54 @@
+// Package workflow provides the block workflow: a GitHub Actions workflow file
+// in a folder of this Mac, rendered from a template.
+//
+// Invariants:
+//
+//  1. The file is rendered when the plan is made, so the plan shows every line
+//     that will change.
+//  2. What is written parses as YAML.
+//  3. Only a file that is recorded is replaced, and only while it still holds
+//     what the plan saw. A symlink or a folder in its place is an error.
+//  4. Planning starts no program, and parses each template once.
+//
+// Start at File (schema.go); render.go makes the content, crud.go keeps it.
+package workflow
+
+import (
+	"sync"
+
+	"hostler/providers"
+	"hostler/providers/internal/machine"
+)
+
+// New is the provider of the block workflow.
+func New(env providers.Env) *providers.Provider {
+	return &providers.Provider{Name: "workflow", Types: []*providers.Type{
+		providers.NewType(providers.Def[File]{
+			Schema: block(),
+			CRUD: &files{
+				dir:       env.Dir,
+				m:         machine.Local(env.Root, env.Environ),
+				templates: map[string]parsed{},
+			},
+			ID: id,
+		}),
+	}}
+}
+
+// id is DIRECTORY:PATH, as import takes it: one string could not tell where
+// the directory ends and the path begins.
+func id(f *File) string {
+	if f.Path == "" {
+		return ""
+	}
+	return f.Directory + ":" + f.Path
+}
+
+// files are the workflow files in the folders of a Mac.
+type files struct {
+	dir string // the configuration folder
+	m   *machine.Machine
+
+	mu        sync.Mutex
+	templates map[string]parsed // by file
+}
