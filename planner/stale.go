@@ -12,7 +12,7 @@ func (plan *Plan) Check(now *state.Snapshot) hcl.Diagnostics {
 	switch {
 	case fresh:
 		return nil
-	case plan.Lineage != now.Lineage:
+	case plan.Lineage != now.Lineage && plan.Lineage != "":
 		return hcl.Diagnostics{{
 			Severity: hcl.DiagError, Summary: "Saved plan does not match the given state",
 			Detail: "The given plan file can not be applied because it was created from a different state lineage. Make a new plan in this folder.",

@@ -13,6 +13,7 @@ import (
 
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
+	"hostler/state"
 )
 
 // Exit codes, as cli.md promises them.
@@ -139,13 +140,22 @@ func (a *app) streams() term.Streams {
 	return s
 }
 
+// errorDiagnostic gives an error that is no diagnostic yet a summary.
 func errorDiagnostic(err error) *hcl.Diagnostic {
-	d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Error", Detail: err.Error()}
-	var titled interface{ Title() string }
-	if errors.As(err, &titled) {
-		d.Summary = titled.Title()
-	} else if first, rest, ok := strings.Cut(err.Error(), "\n\n"); ok {
+	d := &hcl.Diagnostic{Severity: hcl.DiagError, Detail: err.Error()}
+	var locked *state.LockedError
+	var damaged *state.DamagedError
+	first, rest, split := strings.Cut(err.Error(), "\n\n")
+	switch {
+	case errors.As(err, &locked):
+		d.Summary = "Error acquiring the state lock"
+		d.Detail += "\n\nAnother run is at work on this state. Wait for it with --lock-timeout 5m. The lock of a process that died frees itself."
+	case errors.As(err, &damaged):
+		d.Summary = "The state can't be trusted"
+	case split:
 		d.Summary, d.Detail = first, rest
+	default:
+		d.Summary = "The command can't be carried out"
 	}
 	return d
 }

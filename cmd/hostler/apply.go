@@ -31,7 +31,7 @@ func (f *applyFlags) register(a *app, set *pflag.FlagSet) {
 	f.lock.register(set)
 	jsonFlag(a, set)
 	set.BoolVar(&f.auto, "auto-approve", false, "do not ask")
-	set.BoolVar(&f.input, "input", true, "`false`: fail rather than ask")
+	set.BoolVar(&f.input, "input", true, "with =false: fail rather than ask")
 }
 
 func applyCommand(a *app, f *pflag.FlagSet) func([]string) error {

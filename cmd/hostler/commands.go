@@ -91,7 +91,18 @@ func (c *command) help(f *pflag.FlagSet) string {
 	if c.long != "" {
 		text += "\n" + c.long + "\n"
 	}
-	return text + "\nFlags:\n" + f.FlagUsages()
+	text += "\nFlags:\n"
+	f.VisitAll(func(fl *pflag.Flag) {
+		if fl.Hidden {
+			return
+		}
+		value, usage := pflag.UnquoteUsage(fl)
+		if fl.Value.Type() == "bool" {
+			value = ""
+		}
+		text += fmt.Sprintf("  %-26s %s\n", strings.TrimSpace("--"+fl.Name+" "+value), usage)
+	})
+	return text
 }
 
 // help is `hostler help [COMMAND]`.

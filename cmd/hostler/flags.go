@@ -55,7 +55,7 @@ func (f varFlag) Set(text string) error {
 type lockFlags struct{ timeout time.Duration }
 
 func (l *lockFlags) register(f *pflag.FlagSet) {
-	f.DurationVar(&l.timeout, "lock-timeout", 0, "how long to wait for another run's lock")
+	f.DurationVar(&l.timeout, "lock-timeout", 0, "wait so long (`DURATION`, such as 30s) for another run's lock")
 	fixed(f, "lock", true, "the lock is what keeps two runs from undoing each other; it frees itself when its holder dies")
 }
 
@@ -72,9 +72,9 @@ func (p *planFlags) register(f *pflag.FlagSet) {
 	f.Var(&p.targets, "target", "plan only `ADDRESS` and what it depends on; may be repeated")
 	f.Var(&p.replace, "replace", "destroy and create `ADDRESS` anew; may be repeated")
 	f.BoolVar(&p.refreshOnly, "refresh-only", false, "only record how the objects are now; change nothing")
-	f.Var(&negated{&p.noScan}, "refresh", "`false`: believe the state instead of reading the objects")
+	f.Var(&negated{&p.noScan}, "refresh", "with `=false`: believe the state instead of reading the objects")
 	f.Lookup("refresh").NoOptDefVal = "true"
-	f.IntVar(&p.parallelism, "parallelism", planner.DefaultParallelism, "how many steps may run at a time")
+	f.IntVar(&p.parallelism, "parallelism", planner.DefaultParallelism, "`N` steps at a time at most, 10 when left out")
 }
 
 func (p *planFlags) options() (planner.Options, error) {

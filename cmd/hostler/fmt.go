@@ -25,8 +25,8 @@ type formatter struct {
 
 func format(a *app, f *pflag.FlagSet) func([]string) error {
 	fm := &formatter{}
-	f.BoolVar(&fm.write, "write", true, "`false`: leave the files as they are")
-	f.BoolVar(&fm.list, "list", true, "`false`: do not print the names of files that change")
+	f.BoolVar(&fm.write, "write", true, "with =false: leave the files as they are")
+	f.BoolVar(&fm.list, "list", true, "with =false: do not print the names of files that change")
 	f.BoolVar(&fm.diff, "diff", false, "print how files change")
 	f.BoolVar(&fm.check, "check", false, "change nothing; exit 3 if something would change")
 	f.BoolVar(&fm.recursive, "recursive", false, "folders below as well")

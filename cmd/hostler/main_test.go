@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -62,6 +63,8 @@ func TestScripts(t *testing.T) {
 			"calls": cmdCalls,
 			"fault": cmdFault,
 			"code":  cmdCode,
+			"mac":   cmdMac,
+			"await": cmdAwait,
 		},
 	})
 }
@@ -117,8 +120,8 @@ func cmdCalls(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdFault is `fault KIND TOOL [ARGS…]`: the next such call goes wrong that
-// way; `fault clear` takes all back.
+// cmdFault is `fault KIND[=DELAY] TOOL [ARGS…]`: the next such call goes wrong
+// that way; `fault clear` takes all back.
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
 	ts.Check(err)
@@ -129,7 +132,41 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: fault KIND TOOL [ARGS…]")
 	}
-	ts.Check(mac.Inject(testbed.Fault{Tool: args[1], Match: args[2:], Nth: 1, Kind: testbed.Kind(args[0]), Code: 1, Stderr: "injected fault\n"}))
+	kind, delay, _ := strings.Cut(args[0], "=")
+	f := testbed.Fault{Tool: args[1], Match: args[2:], Nth: 1, Kind: testbed.Kind(kind), Code: 1, Stderr: "injected fault\n"}
+	if delay != "" {
+		f.Delay, err = time.ParseDuration(delay)
+		ts.Check(err)
+	}
+	ts.Check(mac.Inject(f))
+}
+
+// cmdAwait is `await TOOL [ARGS…]`: waits until the tool is called so.
+func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
+	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
+	ts.Check(err)
+	for range 1000 {
+		calls, err := mac.Calls()
+		ts.Check(err)
+		for _, c := range calls {
+			if strings.HasPrefix(strings.Join(append([]string{c.Tool}, c.Args...), " "), strings.Join(args, " ")) {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%q was not called", args)
+}
+
+// cmdMac is `mac TOOL ARGS…`: somebody runs the Mac's tool.
+func cmdMac(ts *testscript.TestScript, neg bool, args []string) {
+	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
+	ts.Check(err)
+	var stdout, stderr strings.Builder
+	code, ok := testbed.Main(args, mac.Environ(), strings.NewReader(""), &stdout, &stderr)
+	if !ok || (code == 0) == neg {
+		ts.Fatalf("%s: exit code %d\n%s%s", strings.Join(args, " "), code, stdout.String(), stderr.String())
+	}
 }
 
 // cmdCode is `code N COMMAND…`: the command must exit with exactly N.
