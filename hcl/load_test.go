@@ -263,7 +263,7 @@ nonsense
 		t.Errorf("got %s", got)
 	}
 	a := c.Block(addr.New("host", "a"))
-	if got := a.Source.Range().String(); got != "a.hcl.json:1,34-37" {
+	if got := a.Source.Range().String(); got != "a.hcl.json:1,30-33" {
 		t.Errorf("header of a JSON block at %s", got)
 	}
 	if !at(a.Value, "labels.0").RawEquals(cty.StringVal("X")) || len(a.Deps) != 1 || len(a.IgnoreChanges) != 1 {

@@ -1,0 +1,55 @@
+package hcl
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// FuzzLoad: whatever stands in a file, Load comes back, its diagnostics point
+// into the file, and the Config is wholly known and closed.
+func FuzzLoad(f *testing.F) {
+	f.Add([]byte(fleet), false)
+	files, _ := filepath.Glob("testdata/broken/*/*.hcl*")
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw, filepath.Ext(name) == ".json")
+	}
+	f.Add([]byte(`{"host": {"h": [{"for_each": {"a": 1}, "labels": ["${each.key}"]}]}, "locals": {"x": "${host.h}"}}`), true)
+	lang := language()
+	f.Fuzz(func(t *testing.T, text []byte, json bool) {
+		name := "main.hcl"
+		if json {
+			name += ".json"
+		}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, vars := range []Vars{{}, {Unset: true}} {
+			c, diags := Load(dir, lang, vars)
+			for _, d := range diags {
+				if d.Summary == "" || d.Detail == "" {
+					t.Errorf("empty diagnostic %#v", d)
+				}
+				if d.Subject != nil && d.Subject.Filename == name && !d.Subject.CanSliceBytes(text) && !json {
+					t.Errorf("%s is outside the file", d.Subject)
+				}
+			}
+			for _, b := range c.Blocks {
+				if !b.Value.IsWhollyKnown() || b.Value.ContainsMarked() || !b.Value.Type().Equals(lang.Blocks[b.Addr.Type].Value()) {
+					t.Errorf("%s is %#v", b.Addr, b.Value)
+				}
+				for _, dep := range b.Deps {
+					if c.Block(dep) == nil && !diags.HasErrors() && !vars.Unset {
+						t.Errorf("%s depends on %s, which is not there", b.Addr, dep)
+					}
+				}
+			}
+		}
+		Format(name, text)
+	})
+}
