@@ -210,7 +210,10 @@ func (r *Resource) clone() *Resource {
 		return nil
 	}
 	c := *r
-	c.Attributes, c.Deps = slices.Clone(r.Attributes), slices.Clone(r.Deps)
+	c.Attributes, c.Deps = slices.Clone(r.Attributes), nil
+	if len(r.Deps) > 0 { // an empty list is written as none
+		c.Deps = slices.Clone(r.Deps)
+	}
 	return &c
 }
 

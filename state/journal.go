@@ -93,7 +93,11 @@ func encodeLine(v any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(text), text), nil
+	return frame(text), nil
+}
+
+func frame(text []byte) []byte {
+	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(text), text)
 }
 
 // decodeLine is the inverse, without the line's end.
@@ -152,11 +156,19 @@ func (j *journalFile) add(n int, line []byte) error {
 	if err := rec.check(); err != nil {
 		return fmt.Errorf("is not valid: %w", err)
 	}
-	if rec.Serial != j.end && (rec.Serial != j.end+1 || rec.Do == doBegin) {
-		return fmt.Errorf("has serial %d after %d: something is missing", rec.Serial, j.end)
+	if err := j.follows(rec); err != nil {
+		return err
 	}
 	j.records = append(j.records, rec)
 	j.end = rec.Serial
+	return nil
+}
+
+// follows makes sure that no record is missing before rec.
+func (j *journalFile) follows(rec record) error {
+	if rec.Serial != j.end && (rec.Serial != j.end+1 || rec.Do == doBegin) {
+		return fmt.Errorf("has serial %d after %d: something is missing", rec.Serial, j.end)
+	}
 	return nil
 }
 

@@ -191,8 +191,9 @@ func (v *survey) best(keepEdits bool) *attempt {
 		if b := v.backup.snap; b != nil && j.journal.continues(b) {
 			tries = append(tries, v.replay(&v.backup, false))
 		}
-		if j.journal.header.Serial == 0 && j.journal.header.Lineage != "" {
-			tries = append(tries, v.replay(&source{snap: &Snapshot{Lineage: j.journal.header.Lineage}}, false))
+		lineage := j.journal.header.Lineage
+		if j.journal.header.Serial == 0 && lineage != "" && (v.state.snap == nil || v.state.snap.Lineage == lineage) {
+			tries = append(tries, v.replay(&source{snap: &Snapshot{Lineage: lineage}}, false))
 		}
 	}
 	var best *attempt
@@ -291,7 +292,7 @@ func salvage(data []byte) (*journalFile, error) {
 	return j, nil
 }
 
-// salvageLine accepts a record after lost ones. When the first line is among
+// salvageLine accepts a record after lost ones, but tells of them. When the first line is among
 // those, the first record tells where the journal began.
 func (j *journalFile) salvageLine(n int, line []byte) error {
 	rec := record{line: n}
@@ -306,10 +307,12 @@ func (j *journalFile) salvageLine(n int, line []byte) error {
 		if rec.Do != doBegin && rec.Serial > 0 {
 			j.header.Serial--
 		}
+		j.end = j.header.Serial
 	}
+	err := j.follows(rec)
 	j.records = append(j.records, rec)
 	j.end = max(j.end, rec.Serial)
-	return nil
+	return err
 }
 
 // rebuild puts the recovered state in place of everything else. Until the
