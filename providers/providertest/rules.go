@@ -86,7 +86,12 @@ func holdUpdate(t *trial) error {
 		if have, err = t.converge(block, have); err != nil {
 			return fmt.Errorf("change of %q: %w", name, err)
 		}
-		if have, err = t.converge(t.Want, have); err != nil {
+		if slices.Contains(t.OneWay, name) {
+			have, err = t.create()
+		} else {
+			have, err = t.converge(t.Want, have)
+		}
+		if err != nil {
 			return fmt.Errorf("change of %q back: %w", name, err)
 		}
 	}

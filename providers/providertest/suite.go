@@ -57,6 +57,9 @@ type Suite struct {
 	// Changes are other values for attributes, by attribute: each that can be
 	// written and does not replace the object.
 	Changes map[string]cty.Value
+	// OneWay are attributes whose change can't be taken back, such as a disk
+	// that only grows.
+	OneWay []string
 	// Drifts change one attribute of the real object behind our back, by
 	// attribute, or "attribute/what" where there are several ways. Every
 	// attribute has one, except ConfigOnly ones, which exist in files only, and

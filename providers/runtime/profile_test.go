@@ -232,47 +232,6 @@ func TestLifecycle(t *testing.T) {
 	}
 }
 
-func TestDriftIsSeenAndRepaired(t *testing.T) {
-	t.Parallel()
-	edits := map[string][2]string{
-		"image": {`"image.base"`, `"image.b"`}, "vm": {"vm-of-base", "other"}, "memory": {"12GiB", "1GiB"}, "cpus": {"8", "2"},
-		"timeout": {"1h30m", "2h"}, "labels": {`"xcode"`, `"x"`}, "priority": {"-3", "9"}, "trust": {"pull_request", "branch"},
-		"cache": {"none", "shared"}, "network": {"softnet", "nat"}, "allow": {"10.0.0.0", "0.0.0.0"}, "mounts": {"false", "true"},
-		"document": {"{", `{"x": 1,`},
-	}
-	for _, a := range block().Attrs {
-		edit, ok := edits[a.Name]
-		if !ok {
-			if a.Name != "name" { // the document's own name: without it the profile is gone
-				t.Errorf("%s can't drift?", a.Name)
-			}
-			continue
-		}
-		b := newBed(t)
-		made, err := b.Create(t.Context(), b.resolved("p", b.value(full()), b.Null()))
-		b.must(err)
-		data, err := os.ReadFile(b.file("p"))
-		b.must(err)
-		edited := strings.Replace(string(data), edit[0], edit[1], 1)
-		if a.Name == "mounts" {
-			edited = strings.Replace(string(data), `"read_only": false`, `"read_only": true`, 1)
-		}
-		b.must(os.WriteFile(b.file("p"), []byte(edited), 0o600))
-		got := b.read(made)
-		want := b.resolved("p", b.value(full()), got)
-		for name, v := range got.AsValueMap() {
-			if same := v.RawEquals(want.GetAttr(name)); same == (a.Name == name) {
-				t.Errorf("%s edited: %s is %#v", a.Name, name, v)
-			}
-		}
-		fixed, err := b.Update(t.Context(), got, want)
-		b.must(err)
-		if !fixed.RawEquals(made) {
-			t.Errorf("%s: repaired to %#v", a.Name, fixed)
-		}
-	}
-}
-
 func TestExistence(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -34,12 +34,12 @@ func (c *images) Find(ctx context.Context, want *Image) (*Image, error) {
 	if err := c.tart.Delete(ctx, private(want)); err != nil {
 		return nil, err
 	}
-	if err := c.notes.Mac.Sweep(c.notes.Path(noteOf(want.VM))); err != nil {
+	taken, err := c.tart.Exists(want.VM)
+	if err != nil {
 		return nil, err
 	}
-	taken, err := c.tart.Exists(want.VM)
-	if err != nil || !taken {
-		return nil, err
+	if !taken {
+		return nil, c.notes.Remove(noteOf(want.VM))
 	}
 	if !c.proved(want.VM) {
 		return nil, fmt.Errorf("VM %q stands, and nothing proves that the interrupted run made it; delete or rename that VM (`tart delete %s`), or forget the attempt with `hostler state rm` and import the VM as %q", want.VM, want.VM, want.id())

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,8 +36,13 @@ func (d Documents[T]) Vacant(want *T) error {
 	return d.exists(want)
 }
 
+// exists names the object that stands by what its document says it is.
 func (d Documents[T]) exists(want *T) error {
-	return &providers.ExistsError{What: fmt.Sprintf("%s %q (%s)", d.What, d.ID(want), d.Path(d.Name(want))), ID: d.ID(want)}
+	id := d.ID(want)
+	if got, err := d.Read(context.Background(), want); err == nil && got != nil {
+		id = cmp.Or(d.ID(got), id)
+	}
+	return &providers.ExistsError{What: fmt.Sprintf("%s %q (%s)", d.What, id, d.Path(d.Name(want))), ID: id}
 }
 
 // Create writes the document unless there is one.

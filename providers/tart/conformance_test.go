@@ -1,0 +1,91 @@
+package tart
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/hcl/addr"
+	"hostler/providers"
+	"hostler/providers/internal/machine"
+	"hostler/providers/internal/tartcli"
+	"hostler/providers/providertest"
+	"hostler/providers/testbed"
+)
+
+// world is a Mac that has pulled the image already, so that a plan knows all
+// about it.
+func world(dir string) (*providertest.World, error) {
+	mac, err := testbed.Open(dir)
+	fresh := err != nil
+	if fresh {
+		mac, err = testbed.New(dir, os.Args[0], testbed.Spec{})
+	}
+	if err != nil {
+		return nil, err
+	}
+	environ := append(mac.Environ(), quick)
+	if fresh {
+		err = tartcli.New(machine.Local(mac.Root(), environ)).Pull(context.Background(), sequoia, nil)
+	}
+	return &providertest.World{
+		Type: New(providers.Env{Root: mac.Root(), Environ: environ}).Types[0], Config: blocks{}, Root: mac.Root(), Mac: mac,
+		Ignore: []string{"Users/admin/.tart/"}, // disks are large; the VMs are Objects
+		Objects: func() (all []string, err error) {
+			vms, err := mac.VMs()
+			for _, v := range vms {
+				all = append(all, fmt.Sprintf("%+v", v))
+			}
+			return all, err
+		},
+	}, err
+}
+
+func TestConformance(t *testing.T) {
+	b := &bed{Type: New(providers.Env{}).Types[0], t: t}
+	config := func(key string, v any) func(*providertest.World, cty.Value) error {
+		return func(w *providertest.World, _ cty.Value) error {
+			return w.Mac.EditVM("base", func(c map[string]any) { c[key] = v })
+		}
+	}
+	with := func(attr string, v any) cty.Value {
+		set := attrs{"from": sequoia, "cpus": 6, "memory": "12GiB", "disk": "80GB"}
+		set[attr] = v
+		return b.value(set)
+	}
+	providertest.Run(t, providertest.Suite{
+		World: world,
+		Addr:  addr.New("image", "base"),
+		Want:  with("cpus", 6),
+		Changes: map[string]cty.Value{
+			"from": cty.StringVal("ghcr.io/cirruslabs/macos-sequoia-base"), // the same, spelt otherwise
+			"cpus": cty.NumberIntVal(4), "memory": cty.StringVal("8GiB"), "disk": cty.StringVal("90GB"),
+		},
+		OneWay: []string{"disk"},
+		Drifts: map[string]func(*providertest.World, cty.Value) error{
+			"cpus": config("cpuCount", 7), "memory": config("memorySize", 9<<30),
+			"disk": func(w *providertest.World, _ cty.Value) error {
+				return os.Truncate(w.Mac.Path("/Users/admin/.tart/vms/base/disk.img"), 60e9)
+			},
+		},
+		ConfigOnly: []string{"host", "from", "source"},
+		Identity:   []string{"vm", "os", "memory_min"}, // what it is; another one is another image
+		Gone:       func(w *providertest.World, _ cty.Value) error { return w.Mac.RemoveVM("base") },
+		Foreign: func(w *providertest.World, _ cty.Value) error {
+			cmd := exec.Command(w.Mac.Tool("tart"), "create", "--linux", "base")
+			cmd.Env = append(w.Mac.Environ(), quick)
+			return cmd.Run()
+		},
+		ImportLoses: []string{"from", "source"},
+		Wrong: []providertest.Wrong{
+			{Name: "no image", Want: with("from", "base"), Path: cty.GetAttrPath("from")},
+			{Name: "less memory than the image demands", Want: with("memory", "2GiB"), Path: cty.GetAttrPath("memory")},
+			{Name: "fewer CPUs than the image demands", Want: with("cpus", 1), Path: cty.GetAttrPath("cpus")},
+			{Name: "a disk smaller than the image's", Want: with("disk", "40GB"), Path: cty.GetAttrPath("disk")},
+		},
+	})
+}
