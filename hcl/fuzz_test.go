@@ -1,8 +1,13 @@
 package hcl
 
 import (
+	"math/rand"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -52,4 +57,54 @@ func FuzzLoad(f *testing.F) {
 		}
 		Format(name, text)
 	})
+}
+
+// TestMutated swaps, drops and doubles tokens of every configuration of the
+// tests: mistakes that still look like the language.
+func TestMutated(t *testing.T) {
+	texts := []string{fleet}
+	files, _ := filepath.Glob("testdata/broken/*/*.hcl")
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(raw))
+	}
+	token := regexp.MustCompile(`[\w.]+|\s+|.`)
+	var words []string
+	for _, text := range texts {
+		words = append(words, token.FindAllString(text, -1)...)
+	}
+	rng := rand.New(rand.NewSource(7))
+	lang, dir := language(), t.TempDir()
+	for i := range 2000 {
+		tokens := token.FindAllString(texts[i%len(texts)], -1)
+		for range 1 + rng.Intn(4) {
+			at := rng.Intn(len(tokens))
+			switch rng.Intn(3) {
+			case 0:
+				tokens[at] = words[rng.Intn(len(words))]
+			case 1:
+				tokens = slices.Delete(tokens, at, min(at+1+rng.Intn(3), len(tokens)))
+			case 2:
+				tokens = slices.Insert(tokens, at, words[rng.Intn(len(words))])
+			}
+			if len(tokens) == 0 {
+				break
+			}
+		}
+		text := strings.Join(tokens, "")
+		if err := os.WriteFile(filepath.Join(dir, "main.hcl"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if r := recover(); r != nil {
+					t.Fatalf("%v\n%s\n%s", r, debug.Stack(), text)
+				}
+			}()
+			Load(dir, lang, Vars{Unset: i%2 == 0})
+		}()
+	}
 }
