@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,12 +157,13 @@ jobs:
       - run: echo <% .profile.memory %>
 `
 
-// crashWorld is one folder and one simulated Mac.
+// crashWorld is one folder with the files, their state and a simulated Mac.
 type crashWorld struct {
-	t   *testing.T
-	exe string
-	dir string
-	mac *testbed.Mac
+	t    *testing.T
+	exe  string
+	base string
+	dir  string
+	mac  *testbed.Mac
 }
 
 func newCrashWorld(t *testing.T, version int) *crashWorld {
@@ -170,8 +172,12 @@ func newCrashWorld(t *testing.T, version int) *crashWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &crashWorld{t: t, exe: exe, dir: t.TempDir()}
-	if w.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), exe, testbed.Spec{Memory: 16 << 30, CPUs: 10}); err != nil {
+	base := filepath.Join(t.TempDir(), "world")
+	w := &crashWorld{t: t, exe: exe, base: base, dir: filepath.Join(base, "files")}
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if w.mac, err = testbed.New(filepath.Join(base, "mac"), builtHostler(t), testbed.Spec{Memory: 16 << 30, CPUs: 10}); err != nil {
 		t.Fatal(err)
 	}
 	w.configure(version)
@@ -185,6 +191,24 @@ func (w *crashWorld) configure(version int) {
 	w.t.Helper()
 	if err := os.WriteFile(filepath.Join(w.dir, "main.hcl"), []byte(crashConfig[version]), 0o644); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// save keeps the world as it is, and returns what brings it back.
+func (w *crashWorld) save() (restore func()) {
+	w.t.Helper()
+	kept := filepath.Join(w.t.TempDir(), "kept")
+	copyAll := func(from, to string) {
+		if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+			w.t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	copyAll(w.base, kept)
+	return func() {
+		if err := os.RemoveAll(w.base); err != nil {
+			w.t.Fatal(err)
+		}
+		copyAll(kept, w.base)
 	}
 }
 
@@ -252,7 +276,8 @@ func (w *crashWorld) objects() string {
 		}
 	}
 	slices.Sort(lines)
-	return strings.Join(lines, "\n")
+	// MAC addresses are random.
+	return regexp.MustCompile(`([0-9a-f]{2}:){5}[0-9a-f]{2}`).ReplaceAllString(strings.Join(lines, "\n"), "MAC")
 }
 
 // TestKillAtEveryBoundary kills a first apply, a changing apply and a destroy
@@ -271,23 +296,20 @@ func TestKillAtEveryBoundary(t *testing.T) {
 	for _, s := range stages {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			prepare := func() *crashWorld {
-				w := newCrashWorld(t, s.now)
-				for _, v := range s.before {
-					w.configure(v)
-					w.mustApply(planner.Normal)
-				}
-				w.configure(s.now)
-				return w
+			w := newCrashWorld(t, s.now)
+			for _, v := range s.before {
+				w.configure(v)
+				w.mustApply(planner.Normal)
 			}
-			quiet := prepare()
-			boundaries := quiet.mustApply(s.mode)
+			w.configure(s.now)
+			restore := w.save()
+			boundaries := w.mustApply(s.mode)
 			if boundaries < 6 {
 				t.Fatalf("only %d boundaries", boundaries)
 			}
-			want := quiet.objects()
+			want := w.objects()
 			for at := 1; at <= boundaries; at++ {
-				w := prepare()
+				restore()
 				out, err := w.apply(s.mode, at)
 				if err == nil || !strings.Contains(err.Error(), "killed") {
 					t.Fatalf("boundary %d: the child was to be killed: %v\n%s", at, err, out)

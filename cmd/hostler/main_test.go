@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,16 +30,45 @@ func TestMain(m *testing.M) {
 	if at := os.Getenv("HOSTLER_TEST_CRASH"); at != "" {
 		os.Exit(crashMain(at))
 	}
-	testscript.Main(m, map[string]func(){"hostler": main})
+	testscript.Main(tidy{m}, map[string]func(){"hostler": main})
 }
+
+// tidy runs the tests and removes what built made.
+type tidy struct{ *testing.M }
+
+func (t tidy) Run() int {
+	code := t.M.Run()
+	if exe, err := built(); err == nil {
+		os.Remove(exe)
+	}
+	return code
+}
+
+// builtHostler is the program as users have it. The simulated Mac's tools are
+// links to it, since they start much faster than this test binary does under
+// the race detector.
+func builtHostler(t *testing.T) string {
+	t.Helper()
+	exe, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exe
+}
+
+var built = sync.OnceValues(func() (string, error) {
+	exe := filepath.Join(os.TempDir(), fmt.Sprintf("hostler-test-%d", os.Getpid()))
+	out, err := exec.Command("go", "build", "-o", exe, ".").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w\n%s", err, out)
+	}
+	return exe, nil
+})
 
 // TestScripts runs testdata/script/*.txtar. Each gets a simulated Mac of its
 // own; README.md beside them lists the extra commands.
 func TestScripts(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	exe := builtHostler(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",

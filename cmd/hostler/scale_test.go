@@ -25,10 +25,7 @@ func TestPlanCallsDoNotGrow(t *testing.T) {
 // of the plan that follows.
 func planCalls(t *testing.T, images, workflows int) []string {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	exe := builtHostler(t)
 	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), exe, testbed.Spec{Memory: 16 << 30, CPUs: 10})
 	if err != nil {
 		t.Fatal(err)
@@ -54,11 +51,7 @@ workflow "w" {
 }
 `, images-1, workflows))
 	run := func(args ...string) string {
-		link := filepath.Join(t.TempDir(), "hostler")
-		if err := os.Symlink(exe, link); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(link, append([]string{"--chdir", dir}, args...)...)
+		cmd := exec.Command(exe, append([]string{"--chdir", dir}, args...)...)
 		cmd.Env = mac.Environ()
 		var stdout, stderr bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
