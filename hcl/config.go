@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/marks"
 	"hostler/hcl/schema"
 )
 
@@ -25,9 +26,7 @@ const (
 )
 
 // Sensitive marks values that come from a sensitive variable.
-const Sensitive = mark("sensitive")
-
-type mark string
+const Sensitive = marks.Sensitive
 
 // Language is what the files are read against.
 type Language struct {

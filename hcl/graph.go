@@ -9,6 +9,8 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/folder"
+	"hostler/hcl/internal/report"
 )
 
 // node is a part of the configuration that has a value: a variable, a local
@@ -16,7 +18,7 @@ import (
 type node struct {
 	name    string // as in references, but for output.x and import.n
 	at      Range
-	folder  *folder
+	folder  *folder.Folder
 	managed *managed // nil for all but managed blocks
 
 	uses []hcl.Traversal // every reference that eval evaluates
@@ -157,7 +159,7 @@ func (l *loader) refuseCircle(nodes []*node) {
 		lines = append(lines, fmt.Sprintf("  - %s refers to %s at %s:%d,%d: %s", e.from.name, e.to.name, e.at.Filename, e.at.Start.Line, e.at.Start.Column, l.text(e.at)))
 	}
 	slices.Sort(names)
-	l.err(errorAt(edges[0].at, "Cycle: "+strings.Join(slices.Compact(names), ", "),
+	l.err(report.At(edges[0].at, "Cycle: "+strings.Join(slices.Compact(names), ", "),
 		"Each of these needs the value of the next, so none can be worked out:\n%s\nRemove one of these references.", strings.Join(lines, "\n")))
 }
 
@@ -211,7 +213,7 @@ func (l *loader) scope(n *node) *hcl.EvalContext {
 			vars[root] = cty.ObjectVal(members)
 		}
 	}
-	return &hcl.EvalContext{Variables: vars, Functions: n.folder.functions}
+	return &hcl.EvalContext{Variables: vars, Functions: n.folder.Functions}
 }
 
 // lacksKey reports a reference to an instance that is not there.
@@ -225,30 +227,13 @@ func (l *loader) lacksKey(n *node, r ref) bool {
 		return false
 	}
 	n.broken = true
-	keys := sortedKeys(to.keys)
+	keys := report.SortedKeys(to.keys)
 	detail := fmt.Sprintf("%s has no instance with the key %q", r.to.name, key)
 	if len(keys) == 0 {
 		detail += ": its for_each is empty."
 	} else {
-		detail += fmt.Sprintf("; it has %s.%s", list(quoted(keys)), didYouMean(key, keys))
+		detail += fmt.Sprintf("; it has %s.%s", report.List(report.Quoted(keys)), report.DidYouMean(key, keys))
 	}
-	l.err(errorAt(r.at, "Invalid index", "%s", detail))
+	l.err(report.At(r.at, "Invalid index", "%s", detail))
 	return true
-}
-
-// list writes words for a sentence, not too many of them.
-func list(words []string) string {
-	const most = 8
-	if len(words) > most {
-		return strings.Join(words[:most], ", ") + fmt.Sprintf(" and %d more", len(words)-most)
-	}
-	return strings.Join(words, ", ")
-}
-
-func quoted(words []string) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = fmt.Sprintf("%q", w)
-	}
-	return out
 }

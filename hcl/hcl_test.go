@@ -10,6 +10,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
 )
 
@@ -177,7 +178,7 @@ func render(c *Config) string {
 	for _, o := range c.Outputs {
 		fmt.Fprintf(&b, "output %s %q %v %#v\n", o.Name, o.Description, o.Sensitive, o.Value)
 	}
-	for _, name := range sortedKeys(c.Variables) {
+	for _, name := range report.SortedKeys(c.Variables) {
 		fmt.Fprintf(&b, "var %s %#v\n", name, c.Variables[name])
 	}
 	for _, m := range c.Moved {

@@ -14,6 +14,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/report"
 )
 
 // fleet uses most of the language, one block or comment a paragraph.
@@ -192,7 +193,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			files[name] += b + "\n"
 		}
 		var text strings.Builder
-		for _, name := range sortedKeys(files) {
+		for _, name := range report.SortedKeys(files) {
 			fmt.Fprintf(&text, "-- %s --\n%s", name, files[name])
 		}
 		if got := render(good(t, text.String())); got != want {
@@ -352,7 +353,7 @@ output "nonsense" {
 	if c.Dir != site || c.State != filepath.Join(site, "var/state.json") {
 		t.Errorf("dir %s, state %s", c.Dir, c.State)
 	}
-	if got := strings.Join(sortedKeys(c.Files), " "); got != "../common/main.hcl ../more/main.hcl main.hcl sub/main.hcl vars.auto.hclvars" {
+	if got := strings.Join(report.SortedKeys(c.Files), " "); got != "../common/main.hcl ../more/main.hcl main.hcl sub/main.hcl vars.auto.hclvars" {
 		t.Errorf("files %s", got)
 	}
 	for image, want := range map[string]string{"here": "setup.sh", "sub": "sub/setup.sh", "common": "../common/setup.sh"} {
@@ -370,7 +371,7 @@ output "nonsense" {
 	}
 	t.Chdir(site)
 	if c, diags := Load(".", language(), Vars{}); len(diags) > 0 || c.State != "var/state.json" || c.Files["../common/main.hcl"] == nil {
-		t.Errorf("relative folder: %s, %v\n%s", c.State, sortedKeys(c.Files), plain(diags))
+		t.Errorf("relative folder: %s, %v\n%s", c.State, report.SortedKeys(c.Files), plain(diags))
 	}
 }
 

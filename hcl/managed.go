@@ -1,15 +1,17 @@
 package hcl
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/body"
+	"hostler/hcl/internal/decode"
+	"hostler/hcl/internal/marks"
+	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
 )
 
@@ -17,7 +19,7 @@ import (
 type managed struct {
 	addr   addr.Addr
 	schema *schema.Block
-	body   *body
+	body   *body.Body
 
 	forEach   hcl.Expression // nil without for_each
 	dependsOn []hcl.Traversal
@@ -29,23 +31,23 @@ type managed struct {
 }
 
 func (l *loader) declareManaged(n *node, b *hcl.Block, s *schema.Block, a addr.Addr) {
-	content, diags := l.grammar.split(b, s, nil, l.meta...)
+	content, diags := l.grammar.Split(b, s, nil, l.meta...)
 	l.diags = append(l.diags, diags...)
 	n.broken = diags.HasErrors()
 	m := &managed{addr: a, schema: s, body: content}
 	n.managed = m
-	n.uses = content.variables()
-	if attr := m.body.attrs["for_each"]; attr != nil {
+	n.uses = content.Variables()
+	if attr := m.body.Attrs["for_each"]; attr != nil {
 		m.forEach = attr.Expr
 		n.uses = append(n.uses, attr.Expr.Variables()...)
 	}
-	if attr := m.body.attrs["prevent_destroy"]; attr != nil {
+	if attr := m.body.Attrs["prevent_destroy"]; attr != nil {
 		n.uses = append(n.uses, attr.Expr.Variables()...)
 	}
-	if attr := m.body.attrs["depends_on"]; attr != nil {
+	if attr := m.body.Attrs["depends_on"]; attr != nil {
 		m.dependsOn = l.dependsOn(attr)
 	}
-	if attr := m.body.attrs["ignore_changes"]; attr != nil {
+	if attr := m.body.Attrs["ignore_changes"]; attr != nil {
 		l.ignoreChanges(m, attr)
 	}
 	n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return m.eval(l, n, ctx) }
@@ -55,12 +57,12 @@ func (l *loader) declareManaged(n *node, b *hcl.Block, s *schema.Block, a addr.A
 func (l *loader) dependsOn(attr *hcl.Attribute) (out []hcl.Traversal) {
 	elems, diags := hcl.ExprList(attr.Expr)
 	if diags.HasErrors() {
-		l.err(errorAt(attr.Expr.Range(), "Invalid depends_on", "A list of references to blocks is required, as in depends_on = [image.base]."))
+		l.err(report.At(attr.Expr.Range(), "Invalid depends_on", "A list of references to blocks is required, as in depends_on = [image.base]."))
 	}
 	for _, e := range elems {
 		t, diags := hcl.AbsTraversalForExpr(e)
 		if diags.HasErrors() || !l.isWhole(t) {
-			l.err(errorAt(e.Range(), "Invalid depends_on", "Only references to whole blocks may stand here, written without quotes, as in depends_on = [image.base]."))
+			l.err(report.At(e.Range(), "Invalid depends_on", "Only references to whole blocks may stand here, written without quotes, as in depends_on = [image.base]."))
 			continue
 		}
 		out = append(out, t)
@@ -93,7 +95,7 @@ func (l *loader) ignoreChanges(m *managed, attr *hcl.Attribute) {
 	}
 	elems, diags := hcl.ExprList(attr.Expr)
 	if diags.HasErrors() {
-		l.err(errorAt(attr.Expr.Range(), "Invalid ignore_changes", "Write a list of names of attributes, as in [memory, cpus], or the word all, without quotes."))
+		l.err(report.At(attr.Expr.Range(), "Invalid ignore_changes", "Write a list of names of attributes, as in [memory, cpus], or the word all, without quotes."))
 	}
 	var known []string
 	for _, a := range m.schema.Attrs {
@@ -105,9 +107,9 @@ func (l *loader) ignoreChanges(m *managed, attr *hcl.Attribute) {
 	for _, e := range elems {
 		switch name := hcl.ExprAsKeyword(e); {
 		case name == "":
-			l.err(errorAt(e.Range(), "Invalid ignore_changes", "Write names of attributes without quotes, as in [memory, cpus]."))
+			l.err(report.At(e.Range(), "Invalid ignore_changes", "Write names of attributes without quotes, as in [memory, cpus]."))
 		case !slices.Contains(known, name):
-			l.err(errorAt(e.Range(), "Invalid ignore_changes", "%s has no attribute %q.%s", m.schema.Type, name, didYouMean(name, known)))
+			l.err(report.At(e.Range(), "Invalid ignore_changes", "%s has no attribute %q.%s", m.schema.Type, name, report.DidYouMean(name, known)))
 		default:
 			m.ignore = append(m.ignore, name)
 		}
@@ -137,34 +139,34 @@ func (m *managed) eval(l *loader, n *node, ctx *hcl.EvalContext) (cty.Value, Dia
 			return cty.DynamicVal, append(diags, more...)
 		}
 		m.keys = map[string]*Block{}
-		return cty.MapValEmpty(v.Type()).Mark(instancesOf(m.addr)), append(diags, more...)
+		return cty.MapValEmpty(v.Type()).Mark(marks.InstancesOf(m.addr)), append(diags, more...)
 	}
 	m.keys = make(map[string]*Block, len(elems))
 	values := make(map[string]cty.Value, len(elems))
-	for _, key := range sortedKeys(elems) {
+	for _, key := range report.SortedKeys(elems) {
 		b, v, more := m.instance(l, n, each(cty.StringVal(key), elems[key]), m.addr.Instance(key))
 		m.keys[key], values[key] = b, v
 		m.blocks = append(m.blocks, b)
 		diags = append(diags, more...)
 	}
-	return cty.MapVal(values).Mark(instancesOf(m.addr)), diags
+	return cty.MapVal(values).Mark(marks.InstancesOf(m.addr)), diags
 }
 
 // elements evaluates for_each, once. Nil is unknown or wrong.
 func (m *managed) elements(ctx *hcl.EvalContext) (map[string]cty.Value, Diagnostics) {
 	v, diags := m.forEach.Value(ctx)
-	diags = discreet(diags, ctx)
+	diags = report.Discreet(diags, ctx)
 	if diags.HasErrors() {
 		return nil, diags
 	}
 	wrong := func(format string, args ...any) (map[string]cty.Value, Diagnostics) {
-		d := errorAt(m.forEach.Range(), "Invalid for_each argument", format, args...)
-		return nil, append(diags, about(d, m.forEach, ctx))
+		d := report.At(m.forEach.Range(), "Invalid for_each argument", format, args...)
+		return nil, append(diags, report.About(d, m.forEach, ctx))
 	}
-	v, marks := v.Unmark()
+	v, carried := v.Unmark()
 	t := v.Type()
 	switch {
-	case hasMark(marks, Sensitive):
+	case marks.Has(carried, Sensitive):
 		return wrong("Its keys become parts of addresses, which are shown, so for_each can't be sensitive. Use nonsensitive() if the keys are no secret.")
 	case v.IsNull():
 		return wrong("for_each is null. Give it a map or a set of strings; an empty one makes no instances.")
@@ -172,7 +174,7 @@ func (m *managed) elements(ctx *hcl.EvalContext) (map[string]cty.Value, Diagnost
 		return nil, diags
 	case t.IsTupleType() || t.IsListType():
 		return wrong("for_each takes a map or a set of strings, and this is a list, whose elements have no keys. Write for_each = toset(…) round it: each element is then its own key.")
-	case t.IsObjectType() && len(origins(marks)) > 0:
+	case t.IsObjectType() && len(marks.Origins(carried)) > 0:
 		return wrong("This is one block, not a map of several: for_each would go through its attributes. Put the block into a map, as in { KEY = … }.")
 	case t.IsSetType() && !t.ElementType().Equals(cty.String) && !t.Equals(cty.Set(cty.DynamicPseudoType)):
 		return wrong("for_each takes a map or a set of strings, and this is a %s. Convert the elements with tostring(), or make a map.", t.FriendlyName())
@@ -198,14 +200,14 @@ func (m *managed) elements(ctx *hcl.EvalContext) (map[string]cty.Value, Diagnost
 // instance decodes the body in ctx. The value is for expressions that refer
 // to it; it is of the same type for every instance.
 func (m *managed) instance(l *loader, n *node, ctx *hcl.EvalContext, a addr.Addr) (*Block, cty.Value, Diagnostics) {
-	d := &decoder{l: l, folder: n.folder, body: m.body, addr: a, deps: map[addr.Addr]bool{}}
+	d := &decode.Decoder{Blocks: l, Folder: n.folder, Body: m.body, Addr: a, Deps: map[addr.Addr]bool{}}
 	b := &Block{Addr: a, Source: Source{m.body}, IgnoreChanges: m.ignore}
-	b.Value = d.decode(ctx)
-	b.PreventDestroy = d.preventDestroy(m.body.attrs["prevent_destroy"], ctx)
+	b.Value = d.Decode(ctx)
+	b.PreventDestroy = d.PreventDestroy(m.body.Attrs["prevent_destroy"], ctx)
 	for _, r := range m.after {
-		d.dependOn(r)
+		r.addTo(d.Deps)
 	}
-	b.Deps = slices.SortedFunc(maps.Keys(d.deps), addr.Compare)
+	b.Deps = slices.SortedFunc(maps.Keys(d.Deps), addr.Compare)
 	attrs := b.Value.AsValueMap()
 	for _, attr := range m.schema.Attrs {
 		if attr.Computed {
@@ -216,22 +218,7 @@ func (m *managed) instance(l *loader, n *node, ctx *hcl.EvalContext, a addr.Addr
 		attrs = map[string]cty.Value{}
 	}
 	attrs["address"] = cty.StringVal(a.String())
-	return b, cty.ObjectVal(attrs).Mark(origin(a)), d.diags
-}
-
-func (d *decoder) preventDestroy(attr *hcl.Attribute, ctx *hcl.EvalContext) bool {
-	if attr == nil {
-		return false
-	}
-	v, diags := attr.Expr.Value(ctx)
-	d.diags = append(d.diags, discreet(diags, ctx)...)
-	v, marks := v.Unmark()
-	v, err := convert.Convert(v, cty.Bool)
-	if err != nil || hasMark(marks, Sensitive) {
-		d.diags = append(d.diags, errorAt(attr.Expr.Range(), "Invalid prevent_destroy", "Write true or false; the value may come from a variable that is not sensitive."))
-		return false
-	}
-	return isTrue(v)
+	return b, cty.ObjectVal(attrs).Mark(marks.Origin(a)), d.Diags
 }
 
 // hosts groups the instances by the host that each is on, "" for none. It is
@@ -248,7 +235,7 @@ func (m *managed) hosts() map[string][]addr.Addr {
 			if !v.IsKnown() {
 				return nil
 			}
-			if isString(v) {
+			if body.IsString(v) {
 				host = v.AsString()
 			}
 		}
@@ -256,20 +243,4 @@ func (m *managed) hosts() map[string][]addr.Addr {
 	}
 	m.byHost = byHost
 	return byHost
-}
-
-// describe lists instances with their hosts, for messages.
-func (m *managed) describe() string {
-	var out []string
-	for host, instances := range m.hosts() {
-		for _, a := range instances {
-			if host == "" {
-				out = append(out, a.String())
-			} else {
-				out = append(out, fmt.Sprintf("%s (on %s)", a, host))
-			}
-		}
-	}
-	slices.Sort(out)
-	return list(out)
 }

@@ -10,6 +10,10 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/body"
+	"hostler/hcl/internal/folder"
+	"hostler/hcl/internal/marks"
+	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
 )
 
@@ -22,12 +26,12 @@ type move struct {
 	at       Range
 }
 
-func (l *loader) declareMove(f *file, b *hcl.Block, s *schema.Block) {
+func (l *loader) declareMove(f *folder.File, b *hcl.Block, s *schema.Block) {
 	before := len(l.diags)
 	content := l.split(b, s)
-	m := &move{kind: b.Type, at: content.header}
+	m := &move{kind: b.Type, at: content.Header}
 	for name, into := range map[string]*addr.Addr{"from": &m.from, "to": &m.to} {
-		attr := content.attrs[name]
+		attr := content.Attrs[name]
 		if attr == nil {
 			continue
 		}
@@ -41,8 +45,8 @@ func (l *loader) declareMove(f *file, b *hcl.Block, s *schema.Block) {
 		return
 	}
 	l.moves = append(l.moves, m)
-	if id := content.attrs["id"]; id != nil {
-		n := &node{name: fmt.Sprintf("import.%s", m.to), at: m.at, folder: f.folder, value: cty.DynamicVal, uses: id.Expr.Variables()}
+	if id := content.Attrs["id"]; id != nil {
+		n := &node{name: fmt.Sprintf("import.%s", m.to), at: m.at, folder: f.Folder, value: cty.DynamicVal, uses: id.Expr.Variables()}
 		n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return m.evalID(id, ctx) }
 		l.order = append(l.order, n)
 	}
@@ -50,17 +54,17 @@ func (l *loader) declareMove(f *file, b *hcl.Block, s *schema.Block) {
 
 func (m *move) evalID(attr *hcl.Attribute, ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
 	v, diags := attr.Expr.Value(ctx)
-	diags = discreet(diags, ctx)
+	diags = report.Discreet(diags, ctx)
 	if diags.HasErrors() {
 		return v, diags
 	}
-	secret := containsSensitive(v)
+	secret := marks.ContainsSensitive(v)
 	v, _ = v.UnmarkDeep()
 	text, err := convert.Convert(v, cty.String)
 	if err != nil || secret || text.IsKnown() && (text.IsNull() || text.AsString() == "") {
-		return v, append(diags, errorAt(attr.Expr.Range(), "Invalid import id", "The id must be text that is not empty and not sensitive: what the existing object is called."))
+		return v, append(diags, report.At(attr.Expr.Range(), "Invalid import id", "The id must be text that is not empty and not sensitive: what the existing object is called."))
 	}
-	if isString(text) {
+	if body.IsString(text) {
 		m.id, m.idKnown = text.AsString(), true
 	}
 	return v, diags
@@ -72,7 +76,7 @@ func (l *loader) exists(a addr.Addr, whole, otherwise bool) bool {
 	n := l.nodes[a.Block().String()]
 	switch {
 	case n == nil:
-		return l.lost && otherwise
+		return l.files.Lost && otherwise
 	case n.managed.forEach == nil:
 		return !a.HasKey
 	case whole && !a.HasKey:
@@ -94,7 +98,7 @@ func (l *loader) checkMoves() {
 			seen map[addr.Addr]Range
 		}{{m.from, left}, {m.to, arrived}} {
 			if first, ok := end.seen[end.a]; ok && !end.a.IsZero() && d == nil {
-				d = errorAt(m.at, "Ambiguous move statements", "%s stands in the block at %s too. One address can have only one fate: remove one of the two.", end.a, first)
+				d = report.At(m.at, "Ambiguous move statements", "%s stands in the block at %s too. One address can have only one fate: remove one of the two.", end.a, first)
 			}
 			end.seen[end.a] = m.at
 		}
@@ -120,15 +124,15 @@ func (l *loader) checkMove(m *move) *Diagnostic {
 	case "moved":
 		switch {
 		case m.from == m.to:
-			return errorAt(m.at, "Redundant move statement", "%s is moved to itself. Remove this block, or correct one of its addresses.", m.from)
+			return report.At(m.at, "Redundant move statement", "%s is moved to itself. Remove this block, or correct one of its addresses.", m.from)
 		case m.from.Type != m.to.Type:
-			return errorAt(m.at, "Invalid move", "%s can't become %s: a block keeps its type. Use removed and import instead.", m.from, m.to)
+			return report.At(m.at, "Invalid move", "%s can't become %s: a block keeps its type. Use removed and import instead.", m.from, m.to)
 		case l.exists(m.from, m.from.Block() != m.to.Block(), false):
-			return errorAt(m.at, "Moved object still exists", "This block says that %s is now called %s, but %s is still in the configuration. Rename that block, or remove this one.", m.from, m.to, m.from)
+			return report.At(m.at, "Moved object still exists", "This block says that %s is now called %s, but %s is still in the configuration. Rename that block, or remove this one.", m.from, m.to, m.from)
 		}
 	case "removed":
 		if l.exists(m.from, true, false) {
-			return errorAt(m.at, "Removed block still exists", "This block says that %s was removed, but it is still in the configuration. Remove one of the two.", m.from)
+			return report.At(m.at, "Removed block still exists", "This block says that %s was removed, but it is still in the configuration. Remove one of the two.", m.from)
 		}
 	case "import":
 		if !l.exists(m.to, false, true) {
@@ -136,7 +140,7 @@ func (l *loader) checkMove(m *move) *Diagnostic {
 			if l.exists(m.to, true, false) {
 				hint = "It has for_each, so name one instance by its key"
 			}
-			return errorAt(m.at, "Configuration for import target does not exist", "The configuration has no %s to import into. %s, or correct the address.", m.to, hint)
+			return report.At(m.at, "Configuration for import target does not exist", "The configuration has no %s to import into. %s, or correct the address.", m.to, hint)
 		}
 	}
 	return nil

@@ -9,17 +9,21 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/body"
+	"hostler/hcl/internal/folder"
+	"hostler/hcl/internal/marks"
+	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
 )
 
 // declare makes a node of everything in the files that has a value.
 func (l *loader) declare() {
-	files := inFiles(l.blocks)
-	for _, f := range l.files {
-		if f.broken {
+	files := body.InFiles(l.blocks)
+	for _, f := range l.files.Files {
+		if f.Broken {
 			continue
 		}
-		content, diags := f.body.Content(files)
+		content, diags := f.Body.Content(files)
 		for _, d := range diags {
 			l.err(l.explainBlock(d))
 		}
@@ -29,13 +33,13 @@ func (l *loader) declare() {
 	}
 }
 
-func (l *loader) declareBlock(f *file, b *hcl.Block) {
+func (l *loader) declareBlock(f *folder.File, b *hcl.Block) {
 	s := l.blocks[b.Type]
-	name, at := b.Type, headerOf(b)
+	name, at := b.Type, body.HeaderOf(b)
 	if !s.Unnamed {
 		name = b.Labels[0]
 		if !addr.ValidName(name) {
-			l.err(errorAt(b.LabelRanges[0], "Invalid name", "%q can't be a name, because references to it could not be written. Use letters, digits, _ and -, and begin with a letter or _.", name))
+			l.err(report.At(b.LabelRanges[0], "Invalid name", "%q can't be a name, because references to it could not be written. Use letters, digits, _ and -, and begin with a letter or _.", name))
 			return
 		}
 	}
@@ -68,7 +72,7 @@ func (l *loader) declareBlock(f *file, b *hcl.Block) {
 }
 
 // add makes a node, unless the name is taken.
-func (l *loader) add(f *file, name string, at Range, taken, short string) *node {
+func (l *loader) add(f *folder.File, name string, at Range, taken, short string) *node {
 	if first := l.nodes[name]; first != nil {
 		typ, _, _ := strings.Cut(name, ".")
 		summary := fmt.Sprintf("Duplicate %s %q configuration", typ, short)
@@ -82,19 +86,19 @@ func (l *loader) add(f *file, name string, at Range, taken, short string) *node 
 		case typ == short:
 			summary = fmt.Sprintf("Duplicate %s configuration", typ)
 		}
-		l.err(errorAt(at, summary, taken, short, first.at))
+		l.err(report.At(at, summary, taken, short, first.at))
 		return nil
 	}
-	n := &node{name: name, at: at, folder: f.folder, value: cty.DynamicVal}
+	n := &node{name: name, at: at, folder: f.Folder, value: cty.DynamicVal}
 	l.nodes[name] = n
 	l.order = append(l.order, n)
 	return n
 }
 
 // split takes a block of the language's own apart.
-func (l *loader) split(b *hcl.Block, s *schema.Block) *body {
-	content, diags := l.grammar.split(b, s, nil)
-	l.diags = append(append(l.diags, diags...), content.demand()...)
+func (l *loader) split(b *hcl.Block, s *schema.Block) *body.Body {
+	content, diags := l.grammar.Split(b, s, nil)
+	l.diags = append(append(l.diags, diags...), content.Demand()...)
 	return content
 }
 
@@ -111,16 +115,16 @@ func (l *loader) constant(attr *hcl.Attribute, t cty.Type) cty.Value {
 	}
 	out, err := convert.Convert(v, t)
 	if err != nil {
-		l.err(errorAt(attr.Expr.Range(), "Incorrect attribute value type", "Inappropriate value for attribute %q: %s.", attr.Name, err))
+		l.err(report.At(attr.Expr.Range(), "Incorrect attribute value type", "Inappropriate value for attribute %q: %s.", attr.Name, err))
 		return cty.NullVal(t)
 	}
 	return out
 }
 
-func (l *loader) declareLocals(f *file, b *hcl.Block) {
+func (l *loader) declareLocals(f *folder.File, b *hcl.Block) {
 	attrs, diags := b.Body.JustAttributes()
 	l.diags = append(l.diags, diags...)
-	for _, name := range sortedKeys(attrs) {
+	for _, name := range report.SortedKeys(attrs) {
 		expr := attrs[name].Expr
 		n := l.add(f, "local."+name, attrs[name].NameRange, "A local value named %q was already defined at %s. Local value names must be unique.", name)
 		if n == nil {
@@ -129,36 +133,36 @@ func (l *loader) declareLocals(f *file, b *hcl.Block) {
 		n.uses = expr.Variables()
 		n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
 			v, diags := expr.Value(ctx)
-			return v, discreet(diags, ctx)
+			return v, report.Discreet(diags, ctx)
 		}
 	}
 }
 
 func (l *loader) declareOutput(n *node, b *hcl.Block, s *schema.Block, name string) {
 	content := l.split(b, s)
-	description := l.constant(content.attrs["description"], cty.String)
-	sensitive := l.constant(content.attrs["sensitive"], cty.Bool)
-	value := content.attrs["value"]
+	description := l.constant(content.Attrs["description"], cty.String)
+	sensitive := l.constant(content.Attrs["sensitive"], cty.Bool)
+	value := content.Attrs["value"]
 	if value == nil {
 		return
 	}
 	out := &Output{Name: name, Range: n.at, Sensitive: isTrue(sensitive)}
-	if isString(description) {
+	if body.IsString(description) {
 		out.Description = description.AsString()
 	}
 	n.uses = value.Expr.Variables()
 	n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
 		v, diags := value.Expr.Value(ctx)
-		diags = discreet(diags, ctx)
+		diags = report.Discreet(diags, ctx)
 		if diags.HasErrors() {
 			return v, diags
 		}
-		out.Value = withoutOrigin(v)
+		out.Value = marks.WithoutOrigin(v)
 		if out.Sensitive {
 			out.Value, _ = out.Value.UnmarkDeep()
 			out.Value = out.Value.Mark(Sensitive)
-		} else if containsSensitive(v) {
-			return v, append(diags, errorAt(value.Expr.Range(), "Output refers to sensitive values",
+		} else if marks.ContainsSensitive(v) {
+			return v, append(diags, report.At(value.Expr.Range(), "Output refers to sensitive values",
 				"The value of output %q is made of sensitive ones. Add sensitive = true to the output, or wrap in nonsensitive() what is no secret.", name))
 		}
 		if v.IsWhollyKnown() {
@@ -186,7 +190,7 @@ func (l *loader) explainBlock(d *Diagnostic) *Diagnostic {
 	s := l.blocks[typ]
 	switch {
 	case d.Summary == "Unsupported block type" && (typ == "resource" || typ == "data" || typ == "module" || typ == "provider" || typ == "terraform"):
-		d.Detail = fmt.Sprintf("%q is a word of Terraform. Here the type of a block stands first, as in TYPE \"NAME\" { }; the types are %s.", typ, strings.Join(sortedKeys(l.lang.Blocks), ", "))
+		d.Detail = fmt.Sprintf("%q is a word of Terraform. Here the type of a block stands first, as in TYPE \"NAME\" { }; the types are %s.", typ, strings.Join(report.SortedKeys(l.lang.Blocks), ", "))
 	case s != nil && strings.HasPrefix(d.Summary, "Missing name for"):
 		d.Detail = fmt.Sprintf("A block of type %q needs a name, as in %s \"example\" { }.", typ, typ)
 	case s != nil && strings.HasPrefix(d.Summary, "Extraneous label for") && !s.Unnamed:
@@ -200,14 +204,14 @@ func (l *loader) explainBlock(d *Diagnostic) *Diagnostic {
 // address reads an address written as a reference.
 func (l *loader) address(attr *hcl.Attribute) (addr.Addr, *Diagnostic) {
 	wrong := func(format string, args ...any) (addr.Addr, *Diagnostic) {
-		return addr.Addr{}, errorAt(attr.Expr.Range(), "Invalid address", format, args...)
+		return addr.Addr{}, report.At(attr.Expr.Range(), "Invalid address", format, args...)
 	}
 	t, diags := hcl.AbsTraversalForExpr(attr.Expr)
 	if diags.HasErrors() {
 		return wrong("An address of a block is required, written without quotes: TYPE.NAME or TYPE.NAME[\"KEY\"].")
 	}
 	if s := l.lang.Blocks[t.RootName()]; s == nil {
-		return wrong("There is no block type %q.%s", t.RootName(), didYouMean(t.RootName(), sortedKeys(l.lang.Blocks)))
+		return wrong("There is no block type %q.%s", t.RootName(), report.DidYouMean(t.RootName(), report.SortedKeys(l.lang.Blocks)))
 	} else if s.Unnamed && len(t) == 1 {
 		return addr.New(s.Type, s.Type), nil
 	}

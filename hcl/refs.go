@@ -8,6 +8,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/internal/body"
+	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
 )
 
@@ -21,7 +23,7 @@ func (l *loader) reference(n *node, t hcl.Traversal) (ref, *Diagnostic) {
 	r := ref{root: t.RootName(), at: t.SourceRange(), key: cty.NullVal(cty.String), bare: true}
 	bad := func(summary, format string, args ...any) (ref, *Diagnostic) {
 		r.to = nil
-		return r, errorAt(r.at, summary, format, args...)
+		return r, report.At(r.at, summary, format, args...)
 	}
 	s, managed := l.lang.Blocks[r.root]
 	steps := t[1:]
@@ -47,7 +49,7 @@ func (l *loader) reference(n *node, t hcl.Traversal) (ref, *Diagnostic) {
 	full := r.root + "." + r.name
 	r.to = l.nodes[full]
 	if r.to == nil {
-		if l.lost {
+		if l.files.Lost {
 			return r, silent
 		}
 		return bad(l.undeclared(r))
@@ -103,7 +105,7 @@ func (r ref) checked(s *schema.Block, steps hcl.Traversal) (ref, *Diagnostic) {
 	if problem == "" {
 		return r, nil
 	}
-	d := errorAt(r.at, "Unsupported attribute", "%s %s", s.Type, problem)
+	d := report.At(r.at, "Unsupported attribute", "%s %s", s.Type, problem)
 	d.Detail = strings.ToUpper(d.Detail[:1]) + d.Detail[1:]
 	r.to = nil
 	return r, d
@@ -115,7 +117,7 @@ func nameOf(step hcl.Traverser) string {
 	case hcl.TraverseAttr:
 		return step.Name
 	case hcl.TraverseIndex:
-		if isString(step.Key) {
+		if body.IsString(step.Key) {
 			return step.Key.AsString()
 		}
 	}
@@ -164,7 +166,7 @@ func checkSteps(attrs []schema.Attr, blocks []schema.Nested, labels []string, st
 		}
 		return checkSteps(n.Attrs, n.Blocks, n.Labels, steps)
 	}
-	return fmt.Sprintf("has no attribute %q.%s", name, didYouMean(name, known))
+	return fmt.Sprintf("has no attribute %q.%s", name, report.DidYouMean(name, known))
 }
 
 // notARoot explains a reference that begins with no word of the language.
@@ -177,9 +179,9 @@ func (l *loader) notARoot(t hcl.Traversal) string {
 	case "output":
 		return "Outputs are for people and programs outside and can't be referred to. Refer to what the output's value is made of."
 	case "count", "self", "path", "terraform", "data", "module":
-		return fmt.Sprintf("%q is a word of Terraform that this language does not have. A reference begins with var, local, each or a block type: %s.", root, list(sortedKeys(l.lang.Blocks)))
+		return fmt.Sprintf("%q is a word of Terraform that this language does not have. A reference begins with var, local, each or a block type: %s.", root, report.List(report.SortedKeys(l.lang.Blocks)))
 	}
-	return fmt.Sprintf("There is no block type %q.%s", root, didYouMean(root, append(sortedKeys(l.lang.Blocks), "var", "local", "each")))
+	return fmt.Sprintf("There is no block type %q.%s", root, report.DidYouMean(root, append(report.SortedKeys(l.lang.Blocks), "var", "local", "each")))
 }
 
 // undeclared says that there is no such variable, local value or block.
@@ -190,21 +192,14 @@ func (l *loader) undeclared(r ref) (summary, format, detail string) {
 			known = append(known, rest)
 		}
 	}
-	near := didYouMean(r.name, known)
+	near := report.DidYouMean(r.name, known)
 	switch {
 	case r.root == "var":
-		return "Reference to undeclared input variable", "%s", fmt.Sprintf("An input variable with the name %q has not been declared.%s", r.name, orDeclare(near, fmt.Sprintf("variable %q { }", r.name)))
+		return "Reference to undeclared input variable", "%s", fmt.Sprintf("An input variable with the name %q has not been declared.%s", r.name, report.OrDeclare(near, fmt.Sprintf("variable %q { }", r.name)))
 	case r.root == "local":
-		return "Reference to undeclared local value", "%s", fmt.Sprintf("A local value with the name %q has not been declared.%s", r.name, orDeclare(near, fmt.Sprintf("locals { %s = … }", r.name)))
+		return "Reference to undeclared local value", "%s", fmt.Sprintf("A local value with the name %q has not been declared.%s", r.name, report.OrDeclare(near, fmt.Sprintf("locals { %s = … }", r.name)))
 	case r.bare:
 		return "Reference to undeclared block", "%s", fmt.Sprintf("The configuration has no %s block. Add %s { }.", r.root, r.root)
 	}
-	return "Reference to undeclared block", "%s", fmt.Sprintf("There is no %s with the name %q.%s", r.root, r.name, orDeclare(near, fmt.Sprintf("%s %q { }", r.root, r.name)))
-}
-
-func orDeclare(near, block string) string {
-	if near != "" {
-		return near
-	}
-	return " Declare it with " + block + ", or correct the name."
+	return "Reference to undeclared block", "%s", fmt.Sprintf("There is no %s with the name %q.%s", r.root, r.name, report.OrDeclare(near, fmt.Sprintf("%s %q { }", r.root, r.name)))
 }

@@ -1,9 +1,17 @@
-package hcl
+// Package decode owns how one block becomes a value: its expressions are
+// evaluated, brought to the type of the schema, normalized and checked.
+//
+// What is wrong is reported where it is written and becomes unknown, so the
+// value always has the schema's type, and whatever uses it stays silent. The
+// value carries no marks: those of other blocks become dependencies, and a
+// sensitive value is refused.
+//
+// Start at Decoder; what references mean is in reference.go.
+package decode
 
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -12,52 +20,58 @@ import (
 	"github.com/zclconf/go-cty/cty/convert"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/body"
+	"hostler/hcl/internal/folder"
+	"hostler/hcl/internal/marks"
+	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
 )
 
-// decoder brings one block, or one instance of it, to the type of its schema.
+// Decoder brings one block, or one instance of it, to the type of its schema.
 // What is wrong becomes unknown, after a diagnostic.
-type decoder struct {
-	l      *loader
-	folder *folder
-	body   *body
-	addr   addr.Addr // zero for blocks that are not managed
-	ctx    *hcl.EvalContext
-	host   cty.Value // the block's own host, once decoded
-	deps   map[addr.Addr]bool
-	diags  Diagnostics
+type Decoder struct {
+	Blocks Blocks // the other blocks; nil where nothing can be referred to
+	Folder *folder.Folder
+	Body   *body.Body
+	Addr   addr.Addr // zero for blocks that are not managed
+
+	Deps  map[addr.Addr]bool // what the values come from
+	Diags hcl.Diagnostics
+
+	ctx  *hcl.EvalContext
+	host cty.Value // the block's own host, once decoded
 }
 
-// decode evaluates the body in ctx, nil where nothing may be referred to.
-func (d *decoder) decode(ctx *hcl.EvalContext) cty.Value {
+// Decode evaluates the body in ctx, nil where nothing may be referred to.
+func (d *Decoder) Decode(ctx *hcl.EvalContext) cty.Value {
 	d.ctx, d.host = ctx, cty.NullVal(cty.String)
-	return d.block(d.body.schema, d.body, nil)
+	return d.block(d.Body.Schema, d.Body, nil)
 }
 
 // fail reports an error about what was written for path.
-func (d *decoder) fail(p cty.Path, summary, format string, args ...any) {
-	at, expr := d.body.find(p)
-	e := errorAt(at, summary, format, args...)
-	if d.addr.HasKey {
-		e.Detail += fmt.Sprintf(" This is about %s.", d.addr)
+func (d *Decoder) fail(p cty.Path, summary, format string, args ...any) {
+	at, expr := d.Body.Find(p)
+	e := report.At(at, summary, format, args...)
+	if d.Addr.HasKey {
+		e.Detail += fmt.Sprintf(" This is about %s.", d.Addr)
 	}
-	d.diags = append(d.diags, about(e, expr, d.ctx))
+	d.Diags = append(d.Diags, report.About(e, expr, d.ctx))
 }
 
 // block decodes a block or a nested one: its attributes, the host first since
 // references may depend on it, then the blocks in it, then the rules between
 // them. A nil b is a block that is not written, and means its defaults.
-func (d *decoder) block(s *schema.Block, b *body, p cty.Path) cty.Value {
+func (d *Decoder) block(s *schema.Block, b *body.Body, p cty.Path) cty.Value {
 	if b == nil {
-		b = &body{}
+		b = &body.Body{}
 	}
-	out := make(map[string]cty.Value, len(s.Attrs)+len(s.Blocks)+len(b.labels))
+	out := make(map[string]cty.Value, len(s.Attrs)+len(s.Blocks)+len(b.Labels))
 	decode := func(a *schema.Attr) {
-		if slices.Contains(b.misspelt, a.Name) {
+		if slices.Contains(b.Misspelt, a.Name) {
 			out[a.Name] = cty.UnknownVal(a.Type.Cty())
 			return
 		}
-		out[a.Name] = d.attr(a, b.attrs[a.Name], p.GetAttr(a.Name))
+		out[a.Name] = d.attr(a, b.Attrs[a.Name], p.GetAttr(a.Name))
 	}
 	if host := s.Attr("host"); host != nil && p == nil && host.Type.Kind == schema.KindRef {
 		decode(host)
@@ -68,12 +82,12 @@ func (d *decoder) block(s *schema.Block, b *body, p cty.Path) cty.Value {
 			decode(&s.Attrs[i])
 		}
 	}
-	for _, l := range b.labels {
-		out[l.name] = cty.StringVal(l.text)
+	for _, l := range b.Labels {
+		out[l.Name] = cty.StringVal(l.Text)
 	}
 	for i := range s.Blocks {
 		n := &s.Blocks[i]
-		out[n.Type] = d.nested(n, b.nested[n.Type], p.GetAttr(n.Type))
+		out[n.Type] = d.nested(n, b.Nested[n.Type], p.GetAttr(n.Type))
 	}
 	v := cty.ObjectVal(out)
 	if s.Check != nil && v.IsWhollyKnown() {
@@ -84,7 +98,7 @@ func (d *decoder) block(s *schema.Block, b *body, p cty.Path) cty.Value {
 	return v
 }
 
-func (d *decoder) nested(n *schema.Nested, written []*body, p cty.Path) cty.Value {
+func (d *Decoder) nested(n *schema.Nested, written []*body.Body, p cty.Path) cty.Value {
 	switch {
 	case n.Mode != schema.List && len(written) > 0:
 		return d.block(&n.Block, written[0], p)
@@ -102,11 +116,11 @@ func (d *decoder) nested(n *schema.Nested, written []*body, p cty.Path) cty.Valu
 	return cty.ListVal(elems)
 }
 
-func (d *decoder) attr(a *schema.Attr, written *hcl.Attribute, p cty.Path) cty.Value {
+func (d *Decoder) attr(a *schema.Attr, written *hcl.Attribute, p cty.Path) cty.Value {
 	t, raw := a.Type, cty.NullVal(a.Type.Cty())
 	if written != nil {
 		v, diags := written.Expr.Value(d.ctx)
-		d.diags = append(d.diags, discreet(diags, d.ctx)...)
+		d.Diags = append(d.Diags, report.Discreet(diags, d.ctx)...)
 		if diags.HasErrors() {
 			return cty.UnknownVal(t.Cty())
 		}
@@ -124,8 +138,8 @@ func (d *decoder) attr(a *schema.Attr, written *hcl.Attribute, p cty.Path) cty.V
 		case t.Sole:
 			v, ok = d.sole(a, p)
 		case a.Required:
-			at, _ := d.body.find(p)
-			d.diags = append(d.diags, missing(at, a.Name))
+			at, _ := d.Body.Find(p)
+			d.Diags = append(d.Diags, report.Missing(at, a.Name))
 			ok = false
 		}
 	}
@@ -141,26 +155,26 @@ func (d *decoder) attr(a *schema.Attr, written *hcl.Attribute, p cty.Path) cty.V
 }
 
 // refuse reports an error of the schema at the place its path points to.
-func (d *decoder) refuse(err error, p cty.Path, summary, intro string) {
+func (d *Decoder) refuse(err error, p cty.Path, summary, intro string) {
 	var at cty.PathError
 	if errors.As(err, &at) {
 		p = append(p.Copy(), at.Path...)
 	}
-	d.fail(p, summary, "%s", sentence(intro+err.Error()))
+	d.fail(p, summary, "%s", report.Sentence(intro+err.Error()))
 }
 
 // value brings raw to t.Cty(), not yet normalized. It is not ok after a
 // diagnostic. Marks are taken off: those of blocks become dependencies, and a
 // sensitive value is refused.
-func (d *decoder) value(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
-	raw, marks := raw.Unmark()
-	if hasMark(marks, Sensitive) {
+func (d *Decoder) value(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
+	raw, carried := raw.Unmark()
+	if marks.Has(carried, marks.Sensitive) {
 		d.fail(p, "Sensitive value in a block", "This value is sensitive, and plans and state, where blocks are kept, hold no secrets. "+
 			"Where a secret is wanted, write a reference to it, such as env:NAME; where only a fact about the secret is, wrap it in nonsensitive().")
 		return raw, false
 	}
-	for _, from := range origins(marks) {
-		d.deps[from] = true
+	for _, from := range marks.Origins(carried) {
+		d.Deps[from] = true
 	}
 	switch {
 	case !raw.IsKnown():
@@ -171,7 +185,7 @@ func (d *decoder) value(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bo
 	rt := raw.Type()
 	switch {
 	case t.Kind == schema.KindRef:
-		return d.reference(t, raw, marks, p)
+		return d.reference(t, raw, carried, p)
 	case t.Kind == schema.KindList && (rt.IsTupleType() || rt.IsListType() || rt.IsSetType()):
 		return d.list(t, raw, p)
 	case t.Kind == schema.KindMap && (rt.IsObjectType() || rt.IsMapType()):
@@ -185,12 +199,12 @@ func (d *decoder) value(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bo
 		return raw, false
 	}
 	if t.Kind == schema.KindPath {
-		v = cty.StringVal(d.folder.path(v.AsString()))
+		v = cty.StringVal(d.Folder.Path(v.AsString()))
 	}
 	return v, true
 }
 
-func (d *decoder) mismatch(t schema.Type, got cty.Type, p cty.Path) {
+func (d *Decoder) mismatch(t schema.Type, got cty.Type, p cty.Path) {
 	hint := ""
 	if t.Kind == schema.KindList && got.IsPrimitiveType() {
 		hint = " Put it into brackets, even if it is the only one."
@@ -198,7 +212,7 @@ func (d *decoder) mismatch(t schema.Type, got cty.Type, p cty.Path) {
 	d.fail(p, "Incorrect attribute value type", "Inappropriate value for attribute %q: %s required, not %s.%s", attrName(p), t.Name(), got.FriendlyName(), hint)
 }
 
-func (d *decoder) list(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
+func (d *Decoder) list(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
 	var elems []cty.Value
 	allOK := true
 	for it := raw.ElementIterator(); it.Next(); {
@@ -216,7 +230,7 @@ func (d *decoder) list(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, boo
 	return cty.ListVal(elems), true
 }
 
-func (d *decoder) mapping(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
+func (d *Decoder) mapping(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
 	elems := map[string]cty.Value{}
 	allOK := true
 	for it := raw.ElementIterator(); it.Next(); {
@@ -234,7 +248,7 @@ func (d *decoder) mapping(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, 
 	return cty.MapVal(elems), true
 }
 
-func (d *decoder) object(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
+func (d *Decoder) object(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
 	attrs := map[string]cty.Value{}
 	var known []string
 	for _, a := range t.Of {
@@ -247,7 +261,7 @@ func (d *decoder) object(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, b
 		name := key.AsString()
 		a := (&schema.Block{Attrs: t.Of}).Attr(name)
 		if a == nil {
-			d.fail(p.GetAttr(name), "Unsupported attribute", "An object of %q has no attribute %q.%s", attrName(p), name, didYouMean(name, known))
+			d.fail(p.GetAttr(name), "Unsupported attribute", "An object of %q has no attribute %q.%s", attrName(p), name, report.DidYouMean(name, known))
 			allOK = false
 			continue
 		}
@@ -258,21 +272,29 @@ func (d *decoder) object(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, b
 	return cty.ObjectVal(attrs), allOK
 }
 
-// path makes a path in files of f one relative to the configuration folder.
-func (f *folder) path(p string) string {
-	if p == "" || path.IsAbs(p) || p == "~" || strings.HasPrefix(p, "~/") {
-		return p
-	}
-	return path.Join(f.rel, p)
-}
-
 // attrName is a path as people write it, without positions.
 func attrName(p cty.Path) string {
 	var names []string
 	for _, step := range p {
-		if name := stepName(step); name != "" {
+		if name := body.StepName(step); name != "" {
 			names = append(names, name)
 		}
 	}
 	return strings.Join(names, ".")
+}
+
+// PreventDestroy evaluates the meta-argument in ctx.
+func (d *Decoder) PreventDestroy(attr *hcl.Attribute, ctx *hcl.EvalContext) bool {
+	if attr == nil {
+		return false
+	}
+	v, diags := attr.Expr.Value(ctx)
+	d.Diags = append(d.Diags, report.Discreet(diags, ctx)...)
+	v, carried := v.Unmark()
+	v, err := convert.Convert(v, cty.Bool)
+	if err != nil || marks.Has(carried, marks.Sensitive) {
+		d.Diags = append(d.Diags, report.At(attr.Expr.Range(), "Invalid prevent_destroy", "Write true or false; the value may come from a variable that is not sensitive."))
+		return false
+	}
+	return v.IsKnown() && !v.IsNull() && v.True()
 }

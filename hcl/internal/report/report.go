@@ -1,4 +1,8 @@
-package hcl
+// Package report owns how mistakes in files are told: the making, ordering
+// and discretion of diagnostics. Summaries are Terraform's where it has them;
+// details say what is wrong and then what to do; no text repeats a sensitive
+// value.
+package report
 
 import (
 	"cmp"
@@ -11,32 +15,33 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/internal/marks"
 	"hostler/hcl/schema"
 )
 
-// errorAt makes an error about what stands at rng.
-func errorAt(rng Range, summary, format string, args ...any) *Diagnostic {
-	return &Diagnostic{Severity: DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: &rng}
+// At makes an error about what stands at rng.
+func At(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
+	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: &rng}
 }
 
-// about adds the expression whose values help to understand d.
-func about(d *Diagnostic, expr hcl.Expression, ctx *hcl.EvalContext) *Diagnostic {
+// About adds the expression whose values help to understand d.
+func About(d *hcl.Diagnostic, expr hcl.Expression, ctx *hcl.EvalContext) *hcl.Diagnostic {
 	if expr != nil && ctx != nil {
 		d.Expression, d.EvalContext = expr, ctx
 	}
 	return d
 }
 
-// didYouMean is ` Did you mean "x"?`, or "" when nothing is near.
-func didYouMean(given string, candidates []string) string {
+// DidYouMean is ` Did you mean "x"?`, or "" when nothing is near.
+func DidYouMean(given string, candidates []string) string {
 	if near := schema.Nearest(given, candidates); near != "" {
 		return fmt.Sprintf(" Did you mean %q?", near)
 	}
 	return ""
 }
 
-// sentence makes an error's text one: a capital and a full stop.
-func sentence(text string) string {
+// Sentence makes an error's text one: a capital and a full stop.
+func Sentence(text string) string {
 	if text == "" {
 		return ""
 	}
@@ -47,22 +52,22 @@ func sentence(text string) string {
 	return text
 }
 
-// settle puts diagnostics in the order of the files, keeps one of those that
+// Settle puts diagnostics in the order of the files, keeps one of those that
 // say the same about the same place, as instances of a block do, and shows
 // values as the files know them.
-func settle(diags Diagnostics) Diagnostics {
-	at := func(d *Diagnostic) Range {
+func Settle(diags hcl.Diagnostics) hcl.Diagnostics {
+	at := func(d *hcl.Diagnostic) hcl.Range {
 		if d.Subject == nil {
-			return Range{}
+			return hcl.Range{}
 		}
 		return *d.Subject
 	}
-	slices.SortStableFunc(diags, func(a, b *Diagnostic) int {
+	slices.SortStableFunc(diags, func(a, b *hcl.Diagnostic) int {
 		ra, rb := at(a), at(b)
 		return cmp.Or(cmp.Compare(ra.Filename, rb.Filename), cmp.Compare(ra.Start.Byte, rb.Start.Byte),
 			cmp.Compare(ra.End.Byte, rb.End.Byte), cmp.Compare(a.Summary, b.Summary))
 	})
-	diags = slices.CompactFunc(diags, func(a, b *Diagnostic) bool {
+	diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
 		return a.Subject != nil && b.Subject != nil && *a.Subject == *b.Subject && a.Summary == b.Summary
 	})
 	for _, d := range diags {
@@ -78,8 +83,8 @@ var harmless = []string{
 	"Not enough function arguments", "Too many function arguments", "Invalid index", "Missing map element",
 }
 
-// explainSyntax says what to do where HCL only says what is wrong.
-func explainSyntax(d *Diagnostic) *Diagnostic {
+// Syntax says what to do where HCL only says what is wrong.
+func Syntax(d *hcl.Diagnostic) *hcl.Diagnostic {
 	switch d.Summary {
 	case "Invalid single-argument block definition":
 		d.Detail = "A block on one line has room for one argument. Break the line after the opening brace, and give every argument a line of its own."
@@ -92,11 +97,11 @@ func explainSyntax(d *Diagnostic) *Diagnostic {
 // impure are functions that people may expect and that can't be.
 var impure = []string{"env", "timestamp", "plantimestamp", "uuid", "uuidv5", "bcrypt", "random", "pathexpand", "abspath"}
 
-// discreet makes HCL's own diagnostics of an evaluation in ctx fit to be seen:
+// Discreet makes HCL's own diagnostics of an evaluation in ctx fit to be seen:
 // where a sensitive value takes part, details that may repeat it are
 // withheld, and so are the values inside a for expression, which come to it
 // without their marks.
-func discreet(diags Diagnostics, ctx *hcl.EvalContext) Diagnostics {
+func Discreet(diags hcl.Diagnostics, ctx *hcl.EvalContext) hcl.Diagnostics {
 	for _, d := range diags {
 		if call, ok := d.Extra.(hclsyntax.FunctionCallUnknownDiagExtra); ok && slices.Contains(impure, call.CalledFunctionName()) {
 			d.Detail = fmt.Sprintf("There is no function named %q, because the same files must always give the same plan. Pass the value in as a variable.", call.CalledFunctionName())
@@ -119,7 +124,7 @@ func discreet(diags Diagnostics, ctx *hcl.EvalContext) Diagnostics {
 func seesSensitive(ctx *hcl.EvalContext) bool {
 	for ; ctx != nil; ctx = ctx.Parent() {
 		for _, v := range ctx.Variables {
-			if containsSensitive(v) {
+			if marks.ContainsSensitive(v) {
 				return true
 			}
 		}
@@ -139,9 +144,41 @@ func shown(ctx *hcl.EvalContext) *hcl.EvalContext {
 	out.Functions = ctx.Functions
 	out.Variables = make(map[string]cty.Value, len(ctx.Variables))
 	for name, v := range ctx.Variables {
-		out.Variables[name] = withoutOrigin(v)
+		out.Variables[name] = marks.WithoutOrigin(v)
 	}
 	return out
 }
 
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+// SortedKeys are the keys of m in order.
+func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// Missing is about a required attribute that is not written.
+func Missing(at hcl.Range, name string) *hcl.Diagnostic {
+	return At(at, "Missing required argument", "The argument %q is required, but no definition was found.", name)
+}
+
+// List writes words for a sentence, not too many of them.
+func List(words []string) string {
+	const most = 8
+	if len(words) > most {
+		return strings.Join(words[:most], ", ") + fmt.Sprintf(" and %d more", len(words)-most)
+	}
+	return strings.Join(words, ", ")
+}
+
+// Quoted puts every word in quotes.
+func Quoted(words []string) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = fmt.Sprintf("%q", w)
+	}
+	return out
+}
+
+// OrDeclare is a suggestion, or else advice to write block.
+func OrDeclare(near, block string) string {
+	if near != "" {
+		return near
+	}
+	return " Declare it with " + block + ", or correct the name."
+}
