@@ -32,6 +32,30 @@ func used(t *testing.T) *Store {
 	return s
 }
 
+// rebuilds checks that the state survives the loss of its file, in a copy.
+func rebuilds(t *testing.T, s *Store, want *Snapshot) {
+	t.Helper()
+	if _, err := os.Stat(s.Path()); err != nil || want.Serial == 0 && s.leftovers() == "" {
+		return
+	}
+	for _, garbage := range []string{"", "{"} {
+		c := copyOf(t, s)
+		must(t, os.WriteFile(c.Path(), []byte(garbage), 0o600))
+		if _, err := c.Recover(t.Context(), LockInfo{}, false); err != nil {
+			t.Fatal(err)
+		}
+		same(t, read(t, c), want)
+	}
+}
+
+func copyOf(t *testing.T, s *Store) *Store {
+	t.Helper()
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	must(t, err)
+	must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(s.Path()))))
+	return Open(filepath.Join(dir, filepath.Base(s.Path())))
+}
+
 func edit(t *testing.T, path string, change func([]byte) []byte) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
