@@ -140,11 +140,14 @@ func (c *jobs) after(ctx context.Context, j *Job, failure error) (*Job, error) {
 
 // install puts the plist into root's folder, by way of a file of the user's.
 func (c *jobs) install(ctx context.Context, p place, data []byte) error {
-	source := c.transit(p)
+	source, err := c.transit(p)
+	if err != nil {
+		return err
+	}
 	if err := c.m.WriteFile(source, data, 0o600); err != nil {
 		return err
 	}
-	_, err := c.m.Run(ctx, machine.Command{
+	_, err = c.m.Run(ctx, machine.Command{
 		Program: "/usr/bin/install", Sudo: true,
 		Args: []string{"-S", "-m", fmt.Sprintf("%04o", fileMode), "-o", "root", "-g", "wheel", source, p.file},
 	})
@@ -153,12 +156,12 @@ func (c *jobs) install(ctx context.Context, p place, data []byte) error {
 
 // transit is where a plist waits for install: a folder that only the user can
 // write to, and one name, so that what a killed run left is found again.
-func (c *jobs) transit(p place) string {
+func (c *jobs) transit(p place) (string, error) {
 	dir := c.m.Getenv("TMPDIR")
 	if dir == "" {
 		dir = "~/Library/Caches"
 	}
-	return path.Join(dir, "hostler-"+path.Base(p.file))
+	return c.m.Expand(path.Join(dir, "hostler-"+path.Base(p.file)))
 }
 
 // explain says how to let hostler change the system domain, where sudo asks

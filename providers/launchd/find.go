@@ -39,7 +39,11 @@ func (c *jobs) sweep(p place) error {
 	if !p.root {
 		return c.m.Sweep(p.file)
 	}
-	return errors.Join(c.m.Sweep(c.transit(p)), c.m.Remove(c.transit(p)))
+	source, err := c.transit(p)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.m.Sweep(source), c.m.Remove(source))
 }
 
 // Import reads HOST/DOMAIN/LABEL. Keys that a block can't express come along
