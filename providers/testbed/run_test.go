@@ -364,6 +364,10 @@ func TestReboot(t *testing.T) {
 	hung := h.command("tart", "list")
 	h.must(h.Inject(testbed.Fault{Tool: "tart", Match: []string{"list"}, Kind: testbed.Hang}))
 	h.must(hung.Start())
+	h.until("the list hangs", func() bool {
+		f, err := h.Faults()
+		return err == nil && f[0].Fired == 1
+	})
 	h.must(h.TakeSlots(2))
 	h.must(h.Reboot())
 	if r := g.end(t); r.code != -1 || r.stdout != "" {

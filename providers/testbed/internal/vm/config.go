@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Config is config.json.
@@ -61,12 +62,20 @@ func Decode(data []byte) (Config, error) {
 
 // Read reads the folder's config.json. A process that holds its lock must use
 // Held.Read instead.
-func (d Dir) Read() (Config, error) {
-	data, err := os.ReadFile(d.Config())
-	if err != nil {
-		return Config{}, err
+func (d Dir) Read() (c Config, err error) {
+	// Since the file is rewritten in place, a reader can come between; what is
+	// broken for good is still broken a moment later.
+	for range 3 {
+		var data []byte
+		if data, err = os.ReadFile(d.Config()); err != nil {
+			return Config{}, err
+		}
+		if c, err = Decode(data); err == nil {
+			return c, nil
+		}
+		time.Sleep(2 * time.Millisecond)
 	}
-	return Decode(data)
+	return c, err
 }
 
 // Write rewrites the folder's config.json in place.
