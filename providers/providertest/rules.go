@@ -30,6 +30,9 @@ func holdCreate(t *trial) error {
 	if err != nil {
 		return err
 	}
+	if err := t.reopen(); err != nil {
+		return err
+	}
 	want, err := t.resolve(t.Want, have, false)
 	if err != nil {
 		return fmt.Errorf("resolve with the object: %w", err)

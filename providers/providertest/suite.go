@@ -231,9 +231,6 @@ func (t *trial) settled(block, want, have cty.Value) error {
 	if d := differing(want, have); len(d) > 0 {
 		return fmt.Errorf("what the change answered differs from what was wanted in %s", show(d, want, have))
 	}
-	if err := t.reopen(); err != nil {
-		return err
-	}
 	got, err := t.read(have)
 	switch {
 	case err != nil:
