@@ -190,7 +190,9 @@ func suite(domain string) providertest.Suite {
 		},
 	}
 	if domain == system { // the plist is the same
-		maps.DeleteFunc(drifts, func(name string, _ func(*providertest.World, cty.Value) error) bool { return strings.Contains(name, "/") })
+		maps.DeleteFunc(drifts, func(name string, _ func(*providertest.World, cty.Value) error) bool {
+			return strings.Contains(name, "/")
+		})
 	}
 	return providertest.Suite{
 		World: world,
