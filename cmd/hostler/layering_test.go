@@ -24,7 +24,8 @@ var mayImport = []struct {
 }{
 	{"cmd/hostler", []string{"cmd/internal/...", "hcl/...", "planner/...", "providers/...", "state/...", "images/..."}},
 	{"cmd/internal/...", []string{"cmd/internal/...", "hcl/...", "planner", "state", "providers/runtime"}},
-	{"planner/...", []string{"hcl/...", "providers", "state"}},
+	{"planner/planfile", []string{"hcl/...", "planner", "providers"}},
+	{"planner/...", []string{"hcl/...", "planner/internal/...", "providers", "state"}},
 	{"hcl/addr", nil},
 	{"hcl/schema", nil},
 	{"hcl/...", []string{"hcl/..."}},
@@ -52,6 +53,7 @@ var onlyIn = map[string]string{
 // exempt names what breaks a limit for a reason.
 var exempt = map[string]string{
 	"os/exec in providers/testbed": "a double starts programs as the real one does, and shares no code with what it tests",
+	"cmd/hostler":                  "one small file for each command: it grows with their number, not in depth",
 }
 
 const (

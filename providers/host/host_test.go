@@ -14,13 +14,11 @@ import (
 	"hostler/hcl/addr"
 	"hostler/providers"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 type blocks map[string]cty.Value
@@ -45,11 +43,11 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], testbed.Spec{})
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GORACE=atexit_sleep_ms=0")}
+	env := providers.Env{Root: mac.Root(), Environ: mac.Environ()}
 	return &bed{New(env).Types[0], mac, t}
 }
 

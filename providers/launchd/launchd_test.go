@@ -20,18 +20,15 @@ import (
 	"hostler/providers"
 	"hostler/providers/providertest"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 const (
 	canary = "canary-91ce"
-	quick  = "GORACE=atexit_sleep_ms=0" // else each tool sleeps a second at its end
 )
 
 // nothing is a configuration without other blocks.
@@ -41,7 +38,7 @@ func (nothing) Get(addr.Addr) (cty.Value, bool) { return cty.NilVal, false }
 func (nothing) All(string) []addr.Addr          { return nil }
 
 func environ(mac *testbed.Mac) []string {
-	return append(mac.Environ(), quick, "GITHUB_TOKEN="+canary)
+	return append(mac.Environ(), "GITHUB_TOKEN="+canary)
 }
 
 func typeOn(mac *testbed.Mac) *providers.Type {
@@ -62,7 +59,7 @@ func tool(mac *testbed.Mac, name string, args ...string) (string, error) {
 
 func newMac(t *testing.T, spec testbed.Spec) *testbed.Mac {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], spec)
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +223,7 @@ func world(dir string) (*providertest.World, error) {
 	dir = filepath.Join(dir, "mac")
 	mac, err := testbed.Open(dir)
 	if err != nil {
-		if mac, err = testbed.New(dir, os.Args[0], testbed.Spec{}); err != nil {
+		if mac, err = testbed.New(dir, mactest.Tools(), testbed.Spec{}); err != nil {
 			return nil, err
 		}
 	}

@@ -23,7 +23,7 @@
 //
 // Interrupted creates run in a child process: this test binary again, in the
 // same test, so the test function must reach Run without making anything that
-// outlives it. TestMain must begin with testbed.Main.
+// outlives it, and TestMain must be mactest.Main.
 //
 // Start at Suite; rules.go has the list.
 package providertest

@@ -18,6 +18,7 @@ import (
 	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 // note is the object of a toy type: a JSON file in a folder.
@@ -90,7 +91,7 @@ func (t *toy) exists(n *note) error {
 func (t *toy) Read(_ context.Context, have *note) (*note, error) {
 	if t.flaw == "a call for each read" {
 		cmd := exec.Command(t.mac.Tool("sw_vers"))
-		cmd.Env = append(t.mac.Environ(), "GORACE=atexit_sleep_ms=0")
+		cmd.Env = t.mac.Environ()
 		if err := cmd.Run(); err != nil {
 			return nil, err
 		}
@@ -144,7 +145,7 @@ func (t *toy) Create(ctx context.Context, want *note) (*note, error) {
 			return nil, t.exists(want)
 		}
 		cmd := exec.Command(t.mac.Tool("install"), "-m", "0644", "/dev/stdin", "/tmp/"+want.Name)
-		cmd.Env, cmd.Stdin = append(t.mac.Environ(), "GORACE=atexit_sleep_ms=0"), strings.NewReader("half")
+		cmd.Env, cmd.Stdin = t.mac.Environ(), strings.NewReader("half")
 		if err := cmd.Run(); err != nil {
 			return nil, err
 		}
@@ -254,7 +255,7 @@ func toySuite(flaw string, withMac bool) Suite {
 			if withMac {
 				mac, err := testbed.Open(filepath.Join(dir, "mac"))
 				if err != nil {
-					if mac, err = testbed.New(filepath.Join(dir, "mac"), os.Args[0], testbed.Spec{}); err != nil {
+					if mac, err = testbed.New(filepath.Join(dir, "mac"), mactest.Tools(), testbed.Spec{}); err != nil {
 						return nil, err
 					}
 				}

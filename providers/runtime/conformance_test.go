@@ -12,6 +12,7 @@ import (
 	"hostler/providers"
 	"hostler/providers/providertest"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 const document = "/Users/admin/Library/Application Support/hostler/profiles/dev.json"
@@ -39,12 +40,12 @@ func TestConformance(t *testing.T) {
 		World: func(dir string) (*providertest.World, error) {
 			mac, err := testbed.Open(dir)
 			if err != nil {
-				mac, err = testbed.New(dir, os.Args[0], testbed.Spec{})
+				mac, err = testbed.New(dir, mactest.Tools(), testbed.Spec{})
 			}
 			if err != nil {
 				return nil, err
 			}
-			env := providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GORACE=atexit_sleep_ms=0")}
+			env := providers.Env{Root: mac.Root(), Environ: mac.Environ()}
 			return &providertest.World{Type: New(env).Types[0], Config: plan.blocks, Root: mac.Root(), Mac: mac}, nil
 		},
 		Addr: addr.New("profile", "dev"),

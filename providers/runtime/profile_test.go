@@ -15,13 +15,11 @@ import (
 	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 type blocks map[string]cty.Value
@@ -49,11 +47,11 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], testbed.Spec{})
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	env := providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GORACE=atexit_sleep_ms=0")}
+	env := providers.Env{Root: mac.Root(), Environ: mac.Environ()}
 	b := &bed{Type: New(env).Types[0], Mac: mac, t: t, blocks: blocks{}}
 	b.host("host.mini", 2)
 	b.image("image.base", "host.mini", "darwin", "4GiB")

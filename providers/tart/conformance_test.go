@@ -15,6 +15,7 @@ import (
 	"hostler/providers/internal/tartcli"
 	"hostler/providers/providertest"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 // world is a Mac that has pulled the image already, so that a plan knows all
@@ -23,12 +24,12 @@ func world(dir string) (*providertest.World, error) {
 	mac, err := testbed.Open(dir)
 	fresh := err != nil
 	if fresh {
-		mac, err = testbed.New(dir, os.Args[0], testbed.Spec{})
+		mac, err = testbed.New(dir, mactest.Tools(), testbed.Spec{})
 	}
 	if err != nil {
 		return nil, err
 	}
-	environ := append(mac.Environ(), quick)
+	environ := mac.Environ()
 	if fresh {
 		err = tartcli.New(machine.Local(mac.Root(), environ)).Pull(context.Background(), sequoia, nil)
 	}
@@ -77,7 +78,7 @@ func TestConformance(t *testing.T) {
 		Gone:       func(w *providertest.World, _ cty.Value) error { return w.Mac.RemoveVM("base") },
 		Foreign: func(w *providertest.World, _ cty.Value) error {
 			cmd := exec.Command(w.Mac.Tool("tart"), "create", "--linux", "base")
-			cmd.Env = append(w.Mac.Environ(), quick)
+			cmd.Env = w.Mac.Environ()
 			return cmd.Run()
 		},
 		ImportLoses: []string{"from", "source"},

@@ -17,7 +17,7 @@ func (b *bed) createInChild(want cty.Value) {
 	raw, err := b.Encode(want)
 	b.must(err)
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(b.Environ(), quick, childCreate+"="+string(raw))
+	cmd.Env = append(b.Environ(), "GORACE=atexit_sleep_ms=0", childCreate+"="+string(raw))
 	out, err := cmd.CombinedOutput()
 	if err == nil || cmd.ProcessState.ExitCode() != -1 {
 		b.t.Fatalf("the child was not killed: %v\n%s", err, out)

@@ -19,24 +19,21 @@ import (
 	"hostler/hcl/addr"
 	"hostler/providers"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 const (
 	sequoia = "ghcr.io/cirruslabs/macos-sequoia-base:latest"
 	ubuntu  = "ghcr.io/cirruslabs/ubuntu:latest"
-	quick   = "GORACE=atexit_sleep_ms=0" // else each tool sleeps a second at its end
 	// childCreate makes the test binary create the image it holds and exit.
 	childCreate = "HOSTLER_TEST_CREATE"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
 	if want := os.Getenv(childCreate); want != "" {
 		os.Exit(create(want))
 	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 func create(want string) int {
@@ -64,7 +61,7 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], testbed.Spec{})
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +77,7 @@ func newBed(t *testing.T) *bed {
 
 // restart is a new run of hostler: nothing is remembered.
 func (b *bed) restart() {
-	b.Type = New(providers.Env{Root: b.Root(), Environ: append(b.Environ(), quick)}).Types[0]
+	b.Type = New(providers.Env{Root: b.Root(), Environ: b.Environ()}).Types[0]
 }
 
 type blocks map[string]cty.Value
@@ -206,7 +203,7 @@ func (b *bed) vm(name string) testbed.VM {
 // tart runs the simulated tart behind the provider's back.
 func (b *bed) tart(args ...string) *exec.Cmd {
 	cmd := exec.Command(b.Tool("tart"), args...)
-	cmd.Env = append(b.Environ(), quick)
+	cmd.Env = b.Environ()
 	return cmd
 }
 

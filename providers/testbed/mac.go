@@ -107,8 +107,6 @@ func (m *Mac) Environ() []string {
 	return []string{
 		"PATH=" + m.mac.Bin() + ":/usr/bin:/bin",
 		"HOME=" + m.home, "USER=" + m.user, "LOGNAME=" + m.user, "SHELL=/bin/zsh",
-		// A tool built with the race detector would sleep a second at its end.
-		"GORACE=atexit_sleep_ms=0",
 		EnvMac + "=" + m.Dir(),
 		EnvRoot + "=" + m.Root(),
 	}

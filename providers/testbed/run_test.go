@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestEndsOfARun(t *testing.T) {
@@ -385,7 +386,7 @@ func TestReboot(t *testing.T) {
 func TestProcessesDieWithTheirFolder(t *testing.T) {
 	h := newHost(t, testbed.Spec{})
 	h.run("tart", "create", "a", "--linux")
-	lone, err := testbed.New(t.TempDir()+"/lone", os.Args[0], testbed.Spec{})
+	lone, err := testbed.New(t.TempDir()+"/lone", mactest.Tools(), testbed.Spec{})
 	h.must(err)
 	cmd := exec.Command(lone.Tool("tart"), "create", "x", "--linux")
 	cmd.Env = lone.Environ()

@@ -13,13 +13,11 @@ import (
 	"time"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 // host is a Mac of one test, whose tools run as real processes.
@@ -30,7 +28,7 @@ type host struct {
 
 func newHost(t *testing.T, spec testbed.Spec) *host {
 	t.Helper()
-	m, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], spec)
+	m, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}

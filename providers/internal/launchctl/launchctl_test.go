@@ -14,13 +14,11 @@ import (
 	"hostler/providers/internal/launchctl"
 	"hostler/providers/internal/machine"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 const gui = launchctl.Domain("gui/501")
@@ -34,16 +32,11 @@ type bench struct {
 
 func newBench(t *testing.T, spec testbed.Spec) bench {
 	t.Helper()
-	exe, err := os.Executable()
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), exe, spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A program built with the race detector sleeps a second before it ends.
-	m := machine.Local(mac.Root(), append(mac.Environ(), "GORACE=atexit_sleep_ms=0"))
+	m := machine.Local(mac.Root(), mac.Environ())
 	return bench{mac, t, m, launchctl.New(m)}
 }
 

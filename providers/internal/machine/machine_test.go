@@ -7,13 +7,11 @@ import (
 
 	"hostler/providers/internal/machine"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 // here is this machine with its "/" in a folder of the test's own.
@@ -24,12 +22,12 @@ func here(t *testing.T) (m *machine.Machine, root string) {
 
 func simulated(t *testing.T, spec testbed.Spec) (*machine.Machine, *testbed.Mac) {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], spec)
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// The race detector lets each process sleep for a second at its end.
-	return machine.Local(mac.Root(), append(mac.Environ(), "GORACE=atexit_sleep_ms=0")), mac
+	return machine.Local(mac.Root(), mac.Environ()), mac
 }
 
 func TestExpand(t *testing.T) {

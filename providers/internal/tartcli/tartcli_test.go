@@ -15,6 +15,7 @@ import (
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/tartcli"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 const (
@@ -23,10 +24,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
-	os.Exit(m.Run())
+	os.Exit(mactest.Main(m))
 }
 
 // bed is a simulated Mac and a driver of its tart.
@@ -38,7 +36,7 @@ type bed struct {
 
 func newBed(t *testing.T, spec testbed.Spec, environ ...string) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), os.Args[0], spec)
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +46,7 @@ func newBed(t *testing.T, spec testbed.Spec, environ ...string) *bed {
 		}
 	})
 	// The race detector lets each process sleep for a second at its end.
-	environ = append(append(mac.Environ(), "GORACE=atexit_sleep_ms=0"), environ...)
+	environ = append(mac.Environ(), environ...)
 	return &bed{mac, tartcli.New(machine.Local(mac.Root(), environ)), t}
 }
 
@@ -65,7 +63,7 @@ func (b *bed) inject(f testbed.Fault) { b.t.Helper(); b.must(b.Inject(f)) }
 func (b *bed) tart(args ...string) {
 	b.t.Helper()
 	cmd := exec.Command(b.Tool("tart"), args...)
-	cmd.Env = append(b.Environ(), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = b.Environ()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.t.Fatalf("tart %v: %v\n%s", args, err, out)
 	}
@@ -75,7 +73,7 @@ func (b *bed) tart(args ...string) {
 func (b *bed) boot(name string, args ...string) {
 	b.t.Helper()
 	cmd := exec.Command(b.Tool("tart"), append([]string{"run", name}, args...)...)
-	cmd.Env = append(b.Environ(), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = b.Environ()
 	b.must(cmd.Start())
 	go cmd.Wait()
 	for deadline := time.Now().Add(10 * time.Second); b.vm(name).State != "running"; time.Sleep(5 * time.Millisecond) {
