@@ -213,7 +213,12 @@ var headerLine = regexp.MustCompile(`^([A-Za-z_][\w-]*(?: "[^"]*")*) *\{`)
 // contextOf is the header of the outermost block around an offset.
 func contextOf(file *hcl.File, offset int) string {
 	if nav, ok := file.Nav.(interface{ ContextString(int) string }); ok {
-		return nav.ContextString(offset)
+		context := nav.ContextString(offset)
+		// Where a quote is missing, labels swallow what follows them.
+		if broken := strings.IndexAny(context, "{}\n"); broken >= 0 {
+			context, _, _ = strings.Cut(context[:broken], " ")
+		}
+		return context
 	}
 	end := offset
 	for end > 0 {
