@@ -17,6 +17,7 @@ import (
 	"hostler/hcl/addr"
 	"hostler/planner"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 	"hostler/state"
 )
 
@@ -38,8 +39,8 @@ func (d *dying) boundary() {
 	}
 }
 
+// Begin has no boundary before it: that is the one after the last Put.
 func (d *dying) Begin(a addr.Addr, i state.Intent) error {
-	d.boundary()
 	defer d.boundary()
 	return d.Recorder.Begin(a, i)
 }
@@ -168,7 +169,7 @@ type crashWorld struct {
 
 func newCrashWorld(t *testing.T, version int) *crashWorld {
 	t.Helper()
-	exe, err := os.Executable()
+	exe, err := builtTest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func newCrashWorld(t *testing.T, version int) *crashWorld {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if w.mac, err = testbed.New(filepath.Join(base, "mac"), builtHostler(t), testbed.Spec{Memory: 16 << 30, CPUs: 10}); err != nil {
+	if w.mac, err = testbed.New(filepath.Join(base, "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10}); err != nil {
 		t.Fatal(err)
 	}
 	w.configure(version)

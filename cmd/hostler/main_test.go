@@ -15,38 +15,36 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 // canary is a secret that every script's environment holds, and that may turn
 // up nowhere else: see checkCanary.
 const canary = "c4n4ry-53cr3t-v4lu3"
 
-// TestMain makes the test binary hostler itself, and the simulated Mac's
-// tools, when it is called by those names.
+// TestMain makes the test binary hostler itself when it is called by that
+// name, and the child of the kill test when it is asked for.
 func TestMain(m *testing.M) {
-	if code, ok := testbed.Main(os.Args, os.Environ(), os.Stdin, os.Stdout, os.Stderr); ok {
-		os.Exit(code)
-	}
 	if at := os.Getenv("HOSTLER_TEST_CRASH"); at != "" {
 		os.Exit(crashMain(at))
 	}
 	testscript.Main(tidy{m}, map[string]func(){"hostler": main})
 }
 
-// tidy runs the tests and removes what built made.
+// tidy runs the tests and removes the programs that they built.
 type tidy struct{ *testing.M }
 
 func (t tidy) Run() int {
-	code := t.M.Run()
-	if exe, err := built(); err == nil {
-		os.Remove(exe)
+	code := mactest.Main(t.M)
+	for _, program := range []func() (string, error){built, builtTest} {
+		if exe, err := program(); err == nil {
+			os.Remove(exe)
+		}
 	}
 	return code
 }
 
-// builtHostler is the program as users have it. The simulated Mac's tools are
-// links to it, since they start much faster than this test binary does under
-// the race detector.
+// builtHostler is the program as users have it.
 func builtHostler(t *testing.T) string {
 	t.Helper()
 	exe, err := built()
@@ -56,24 +54,49 @@ func builtHostler(t *testing.T) string {
 	return exe
 }
 
-var built = sync.OnceValues(func() (string, error) {
-	exe := filepath.Join(os.TempDir(), fmt.Sprintf("hostler-test-%d", os.Getpid()))
-	out, err := exec.Command("go", "build", "-o", exe, ".").CombinedOutput()
+var (
+	built     = sync.OnceValues(func() (string, error) { return goBuild("hostler", "build") })
+	builtTest = sync.OnceValues(func() (string, error) { return goBuild("child", "test", "-c") })
+)
+
+// goBuild builds this package without the race detector.
+func goBuild(name string, how ...string) (string, error) {
+	exe := filepath.Join(os.TempDir(), fmt.Sprintf("hostler-test-%d-%s", os.Getpid(), name))
+	out, err := exec.Command("go", append(how, "-o", exe, ".")...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(how, " "), err, out)
 	}
 	return exe, nil
-})
+}
+
+// watched is a script's test that fails when the canary shows up in what it
+// logs: the output of every command.
+type watched struct{ *testing.T }
+
+func (w watched) Run(name string, f func(testscript.T)) {
+	w.T.Run(name, func(t *testing.T) { f(watched{t}) })
+}
+
+// Verbose keeps the whole log: else what went well is left out of it.
+func (w watched) Verbose() bool { return true }
+
+func (w watched) Log(args ...any) {
+	w.T.Helper()
+	// The log begins with the script's environment, up to an empty line.
+	if _, text, _ := strings.Cut(fmt.Sprint(args...), "\n\n"); strings.Contains(text, canary) {
+		w.T.Errorf("the secret was printed:\n%s", text)
+	}
+	w.T.Log(args...)
+}
 
 // TestScripts runs testdata/script/*.txtar. Each gets a simulated Mac of its
 // own; README.md beside them lists the extra commands.
 func TestScripts(t *testing.T) {
-	exe := builtHostler(t)
-	testscript.Run(t, testscript.Params{
+	testscript.RunT(watched{t}, testscript.Params{
 		Dir:           filepath.Join("testdata", "script"),
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(env *testscript.Env) error {
-			mac, err := testbed.New(filepath.Join(env.WorkDir, ".mac"), exe, testbed.Spec{Memory: 16 << 30, CPUs: 10})
+			mac, err := testbed.New(filepath.Join(env.WorkDir, ".mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10})
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 // TestPlanCallsDoNotGrow: a no-change plan asks the Mac's tools the same
@@ -26,7 +27,7 @@ func TestPlanCallsDoNotGrow(t *testing.T) {
 func planCalls(t *testing.T, images, workflows int) []string {
 	t.Helper()
 	exe := builtHostler(t)
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), exe, testbed.Spec{Memory: 16 << 30, CPUs: 10})
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -183,3 +183,14 @@ func TestRegionTooHigh(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+func TestWrapKeepsCommandsWhole(t *testing.T) {
+	for text, want := range map[string]string{
+		"go on with `hostler state recover` now":  "go on with\n`hostler state recover`\nnow",
+		"a (`b c`), `d` and `no closing one here": "a (`b c`), `d` and\n`no closing one here",
+	} {
+		if got := Wrap(text, 20); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

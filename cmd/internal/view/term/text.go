@@ -114,7 +114,7 @@ func Truncate(s string, cols int) string {
 }
 
 // Wrap breaks the lines of text that are longer than cols at spaces. Indented
-// lines (commands, code) are kept.
+// lines (commands, code) are kept, and so are commands in `…`, to be copied.
 func Wrap(text string, cols int) string {
 	var b strings.Builder
 	for i, line := range strings.Split(text, "\n") {
@@ -126,7 +126,7 @@ func Wrap(text string, cols int) string {
 			continue
 		}
 		at := 0
-		for j, word := range strings.Fields(line) {
+		for j, word := range words(line) {
 			n := Columns(word)
 			switch {
 			case j == 0:
@@ -142,4 +142,24 @@ func Wrap(text string, cols int) string {
 		}
 	}
 	return b.String()
+}
+
+// words are the words of a line, with what stands in `…` as one.
+func words(line string) []string {
+	var out []string
+	open := false
+	for _, word := range strings.Fields(line) {
+		if open {
+			out[len(out)-1] += " " + word
+		} else {
+			out = append(out, word)
+		}
+		if strings.Count(word, "`")%2 == 1 {
+			open = !open
+		}
+	}
+	if open { // no closing one
+		return strings.Fields(line)
+	}
+	return out
 }
