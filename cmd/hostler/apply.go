@@ -111,7 +111,11 @@ func (p *project) apply(cfg *hcl.Config, operation string, opt planner.Options, 
 			return exitCode(exitInterrupted)
 		}
 		if !flags.shown || diags.HasErrors() {
-			p.Plan(plan, view.Ending{Failed: diags.HasErrors()})
+			end := view.Ending{Failed: diags.HasErrors()}
+			if end.Capacity, err = p.capacity(plan, diags); err != nil {
+				return p.reportError(err)
+			}
+			p.Plan(plan, end)
 		}
 		if err := p.report(diags); err != nil {
 			return err

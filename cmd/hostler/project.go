@@ -20,6 +20,7 @@ import (
 type project struct {
 	*app
 	view.View
+	env     providers.Env
 	types   providers.Registry
 	planner *planner.Planner
 	files   map[string]*hcl.File // for excerpts in diagnostics
@@ -39,7 +40,7 @@ func (a *app) open() *project {
 func (a *app) openWith(env providers.Env) *project {
 	types := registry(env)
 	return &project{
-		app: a, View: a.view(types), types: types,
+		app: a, View: a.view(types), env: env, types: types,
 		planner:  &planner.Planner{Types: types, Now: a.now},
 		recorder: func(l *state.Lock) planner.Recorder { return l },
 	}

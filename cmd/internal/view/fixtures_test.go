@@ -14,6 +14,7 @@ import (
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/planner"
+	"hostler/providers/runtime"
 	"hostler/state"
 )
 
@@ -219,4 +220,19 @@ func noon() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 func streams(colour bool) (term.Streams, *bytes.Buffer, *bytes.Buffer) {
 	var out, err bytes.Buffer
 	return term.Streams{Out: &out, Err: &err, Width: 78, Color: term.Paint(colour), ErrColor: term.Paint(colour), Now: noon}, &out, &err
+}
+
+// capacities are two Macs: one that lends in more ways than are listed, and
+// one on which nothing fits.
+func capacities() []runtime.Capacity {
+	const gib = schema.Size(1 << 30)
+	return []runtime.Capacity{{
+		Host: "host.mini", Memory: 16 * gib, Lent: 12 * gib, Guests: 2,
+		Profiles: []runtime.Demand{{Name: "a-long-name", Memory: 8 * gib, Slot: true}, {Name: "tiny", Memory: gib / 2}},
+		Mixes:    []runtime.Mix{{VMs: []int{1, 8}, Memory: 12 * gib, Guests: 1}, {VMs: []int{0, 24}, Memory: 12 * gib}},
+		More:     3,
+	}, {
+		Host: `host.other["x"]`, Memory: 8 * gib, Lent: 4 * gib,
+		Profiles: []runtime.Demand{{Name: "large", Memory: 6 * gib}},
+	}}
 }

@@ -114,6 +114,9 @@ func (j *JSON) Plan(p *planner.Plan, end Ending) {
 		}
 		j.emit("info", "outputs", "Outputs: "+fmt.Sprint(len(p.Outputs)), fields{"outputs": outputs})
 	}
+	for _, c := range end.Capacity {
+		j.emit("info", "capacity", fmt.Sprintf("%s: %s", c.Host, lends(c)), fields{"capacity": capacityJSON(c)})
+	}
 	if end.SavedAs != "" {
 		j.emit("info", "log", "Saved the plan to: "+end.SavedAs, nil)
 	}

@@ -57,6 +57,7 @@ func planText(p *planner.Plan, schemas map[string]*schema.Block, s term.Streams,
 	if len(outputs) > 0 && len(changes) == 0 && !recording {
 		w.say("You can apply this plan to save these new output values to the hostler state, without changing any real infrastructure.")
 	}
+	w.capacity(end.Capacity)
 	w.ending(end, s.Interactive)
 	return w.String()
 }

@@ -37,6 +37,7 @@ func TestPlan(t *testing.T) {
 		"plan-destroyed": {only(func(p *planner.Plan) { p.Mode = planner.Destroy }), Ending{}},
 		"plan-refresh":   {only(func(p *planner.Plan) { p.Mode, p.Drift = planner.RefreshOnly, all.Drift }), Ending{}},
 		"plan-unmoved":   {only(func(p *planner.Plan) { p.Mode = planner.RefreshOnly }), Ending{}},
+		"plan-capacity":  {only(func(p *planner.Plan) { p.Changes = all.Changes[:1] }), Ending{Capacity: capacities()}},
 		"plan-drifted":   {only(func(p *planner.Plan) { p.Drift = all.Drift }), Ending{}},
 	} {
 		for _, colour := range []bool{false, true} {

@@ -30,6 +30,7 @@ import (
 	"hostler/hcl"
 	"hostler/hcl/schema"
 	"hostler/planner"
+	"hostler/providers/runtime"
 )
 
 // View is what plan, apply, destroy and refresh say. Its methods may be called
@@ -58,6 +59,8 @@ type Ending struct {
 	Unsaved bool
 	// Failed: planning found problems, so that the plan is not complete.
 	Failed bool
+	// Capacity is what fits on each Mac once the plan is applied.
+	Capacity []runtime.Capacity
 }
 
 // Human is the View for people.
