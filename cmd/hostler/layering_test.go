@@ -43,11 +43,12 @@ var mayImport = []struct {
 
 // onlyIn says which folders alone may import a package from outside.
 var onlyIn = map[string]string{
-	"github.com/hashicorp/hcl/v2/...": "hcl/...",
-	"os/exec":                         "providers/internal/machine",
-	"howett.net/plist":                "providers/...",
-	"golang.org/x/crypto/ssh/...":     "providers/internal/machine",
-	"github.com/google/go-github/...": "providers/internal/ghapi",
+	"github.com/hashicorp/hcl/v2/...":            "hcl/...",
+	"os/exec":                                    "providers/internal/machine",
+	"howett.net/plist":                           "providers/...",
+	"golang.org/x/crypto/ssh/...":                "providers/internal/machine",
+	"github.com/google/go-github/...":            "providers/internal/ghapi",
+	"github.com/google/go-containerregistry/...": "providers/internal/registry",
 }
 
 // exempt names what breaks a limit for a reason.
