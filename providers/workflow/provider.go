@@ -6,16 +6,21 @@
 //  1. The file is rendered when the plan is made, so the plan shows every line
 //     that will change.
 //  2. What is written parses as YAML.
-//  3. Only a file that is recorded is replaced, and only while it still holds
-//     what the plan saw. A symlink or a folder in its place is an error.
-//  4. Planning starts no program, and parses each template once.
+//  3. Only a file that is recorded is replaced or removed, and only while it
+//     still holds what the plan saw. A symlink or a folder in its place, or a
+//     symlink between the directory and the file, is an error.
+//  4. The file's content is ours, its mode is the owner's: 0644 when it is
+//     made, and left alone afterwards. Git keeps no mode but the x bit.
+//  5. Planning starts no program, and parses each template once.
 //
-// Start at File (schema.go); render.go makes the content, crud.go keeps it.
+// Start at File (schema.go); resolve.go says where the file lies and render.go
+// what it holds, crud.go keeps it so.
 package workflow
 
 import (
 	"sync"
 
+	"hostler/hcl/addr"
 	"hostler/providers"
 	"hostler/providers/internal/machine"
 )
@@ -23,15 +28,7 @@ import (
 // New is the provider of the block workflow.
 func New(env providers.Env) *providers.Provider {
 	return &providers.Provider{Name: "workflow", Types: []*providers.Type{
-		providers.NewType(providers.Def[File]{
-			Schema: block(),
-			CRUD: &files{
-				dir:       env.Dir,
-				m:         machine.Local(env.Root, env.Environ),
-				templates: map[string]parsed{},
-			},
-			ID: id,
-		}),
+		providers.NewType(providers.Def[File]{Schema: block(), CRUD: newFiles(env), ID: id}),
 	}}
 }
 
@@ -50,5 +47,13 @@ type files struct {
 	m   *machine.Machine
 
 	mu        sync.Mutex
-	templates map[string]parsed // by file
+	templates map[string]parsed    // by file
+	blocks    map[string]addr.Addr // which block means a file, by its name in small letters
+}
+
+func newFiles(env providers.Env) *files {
+	return &files{
+		dir: env.Dir, m: machine.Local(env.Root, env.Environ),
+		templates: map[string]parsed{}, blocks: map[string]addr.Addr{},
+	}
 }

@@ -5,28 +5,21 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"text/template"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/providers"
 )
 
-// parsed is a template as it was at one time.
+// parsed is a template and the text that it was parsed from.
 type parsed struct {
-	mtime time.Time
-	size  int64
-	tmpl  *template.Template
+	text string
+	tmpl *template.Template
 }
 
 // render is what the file should hold.
@@ -37,7 +30,7 @@ func (c *files) render(want *File, name string, config providers.Lookup) (string
 	}
 	t, err := c.template(want.Template)
 	if err != nil {
-		return "", providers.AttrErrorf("template", "%w", err)
+		return "", err
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Managed by hostler from %s: change the template, then apply; edits here are undone.\n", want.Template)
@@ -46,9 +39,10 @@ func (c *files) render(want *File, name string, config providers.Lookup) (string
 		with = map[string]string{}
 	}
 	if err := t.Execute(&b, map[string]any{"name": name, "with": with, "profile": profile}); err != nil {
-		return "", providers.AttrErrorf("template", "%s", strings.TrimPrefix(err.Error(), "template: "))
+		return "", providers.AttrErrorf("template", "%s", explain(err))
 	}
-	content := strings.TrimRight(b.String(), "\n") + "\n"
+	// YAML takes both line ends for the same; a file with both is a nuisance.
+	content := strings.TrimRight(strings.ReplaceAll(b.String(), "\r\n", "\n"), "\n") + "\n"
 	if err := checkYAML(content); err != nil {
 		return "", providers.AttrErrorf("template", "%s renders to what is no YAML: %w", want.Template, err)
 	}
@@ -57,44 +51,41 @@ func (c *files) render(want *File, name string, config providers.Lookup) (string
 
 // template parses a template, once as long as its file stays as it is. It is
 // part of the configuration, so it does not lie under a simulated Mac's root.
+// Errors point at the attribute.
 func (c *files) template(name string) (*template.Template, error) {
 	file, err := c.local(name)
 	if err != nil {
-		return nil, err
+		return nil, providers.AttrErrorf("template", "%w", err)
 	}
-	info, err := os.Stat(file)
+	data, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no template %s", file)
+		return nil, providers.AttrErrorf("template", "there is no template %s", file)
 	case err != nil:
-		return nil, err
+		return nil, providers.AttrErrorf("template", "%w", err)
 	}
+	// Our first line stands before what an editor takes for the file's start.
+	text := strings.TrimPrefix(string(data), "\ufeff")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if p := c.templates[name]; p.tmpl != nil && p.mtime.Equal(info.ModTime()) && p.size == info.Size() {
+	if p := c.templates[name]; p.tmpl != nil && p.text == text {
 		return p.tmpl, nil
 	}
-	text, err := os.ReadFile(file)
+	t, err := template.New(name).Delims("<%", "%>").Option("missingkey=error").Funcs(functions()).Parse(text)
 	if err != nil {
-		return nil, err
+		return nil, providers.AttrErrorf("template", "%s", explain(err))
 	}
-	t, err := template.New(name).Delims("<%", "%>").Option("missingkey=error").Funcs(functions()).Parse(string(text))
-	if err != nil {
-		return nil, errors.New(strings.TrimPrefix(err.Error(), "template: "))
-	}
-	c.templates[name] = parsed{info.ModTime(), info.Size(), t}
+	c.templates[name] = parsed{text, t}
 	return t, nil
 }
 
-// local is an absolute path; relative ones start at the configuration folder.
-func (c *files) local(p string) (string, error) {
-	if p == "~" || strings.HasPrefix(p, "~/") {
-		return c.m.Expand(p)
+// explain says what a template's author can do.
+func explain(err error) string {
+	text := strings.TrimPrefix(err.Error(), "template: ")
+	if strings.Contains(text, "map has no entry for key") {
+		text += "; a template is given .name, .with and .profile: add it to with, or set profile"
 	}
-	if filepath.IsAbs(p) {
-		return filepath.Clean(p), nil
-	}
-	return filepath.Abs(filepath.Join(c.dir, p))
+	return text
 }
 
 func functions() template.FuncMap {
@@ -104,13 +95,27 @@ func functions() template.FuncMap {
 			e := json.NewEncoder(&b)
 			e.SetEscapeHTML(false)
 			err := e.Encode(v)
-			return strings.TrimSuffix(b.String(), "\n"), err
+			return escape(strings.TrimSuffix(b.String(), "\n")), err
 		},
 		"indent": func(n int, s string) string {
 			return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", max(n, 0)))
 		},
 		"quote": func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
 	}
+}
+
+// escape rewrites what JSON may hold as it is and YAML may not, or reads as
+// the end of a line. It can only stand in a JSON string.
+func escape(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // profileData is the profile as templates see it; nil when there is none.
@@ -145,36 +150,4 @@ func profileData(ref string, config providers.Lookup) (map[string]any, error) {
 		// GitHub counts a job's timeout in whole minutes.
 		"timeout": int64((time.Duration(timeout) + time.Minute - 1) / time.Minute),
 	}, nil
-}
-
-// checkYAML wants one document that is a mapping without doubled keys. Its
-// error quotes the line.
-func checkYAML(content string) error {
-	var doc map[string]any
-	d := yaml.NewDecoder(strings.NewReader(content))
-	err := d.Decode(&doc)
-	switch {
-	case errors.Is(err, io.EOF), err == nil && doc == nil:
-		return errors.New("it is empty")
-	case err != nil:
-		return atLine(content, err)
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return errors.New("it holds more than one document")
-	}
-	return nil
-}
-
-func atLine(content string, err error) error {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	text = strings.Join(strings.Fields(strings.TrimPrefix(text, "unmarshal errors:")), " ")
-	m := regexp.MustCompile(`line (\d+)`).FindStringSubmatch(text)
-	if m == nil {
-		return errors.New(text)
-	}
-	lines := strings.Split(content, "\n")
-	if n, err := strconv.Atoi(m[1]); err == nil && n >= 1 && n <= len(lines) {
-		text += fmt.Sprintf(" (rendered line %d is %q)", n, strings.TrimSpace(lines[n-1]))
-	}
-	return errors.New(text)
 }

@@ -26,19 +26,30 @@ func block() *schema.Block {
 		Type: "workflow",
 		Doc:  "A GitHub Actions workflow file in a folder of this Mac, rendered from a template.",
 		Attrs: []schema.Attr{
-			{Name: "directory", Type: schema.Path, Required: true, Replace: true,
+			{Name: "directory", Type: schema.Path, Required: true, Replace: true, Check: checkDirectory,
 				Doc: "The folder that the file is written to, such as a checkout; relative to the configuration folder, absolute, or under ~/."},
 			{Name: "path", Type: schema.String, Replace: true, Check: checkPath,
-				Doc: "The file's path in the directory; .github/workflows/NAME.yml when left out."},
+				Doc: "The file's path in the directory; when it is left out, a new file is .github/workflows/NAME.yml and any other stays where it is."},
 			{Name: "template", Type: schema.Path, Required: true, Check: checkTemplate,
 				Doc: "The template, a file *.yml.tmpl: Go's text/template with <% and %> as delimiters. " +
 					"It is given .name, .with, and .profile with name, labels, memory, cpus, timeout (in minutes) and trust. " +
 					"Beside Go's own functions it has json (any value as JSON, which is YAML), indent N (N blanks before each line but the first) and quote (one word of a shell)."},
 			{Name: "profile", Type: schema.RefTo("profile"), Doc: "The profile that the template asks for."},
-			{Name: "with", Type: schema.MapOf(schema.String), Doc: "Values for the template. One that it uses and that is not here is an error."},
+			{Name: "with", Type: schema.MapOf(schema.String), Doc: "Values for the template. One that it uses and that is not here is an error, unless it asks for it as index .with \"key\"."},
 			{Name: "content", Type: schema.String, Computed: true, Doc: "What the file holds."},
 		},
 	}
+}
+
+func checkDirectory(v cty.Value) error {
+	p := v.AsString()
+	switch {
+	case p == "":
+		return fmt.Errorf("the directory is empty; write \".\" for the configuration folder")
+	case strings.HasPrefix(p, "~") && p != "~" && !strings.HasPrefix(p, "~/"):
+		return fmt.Errorf("%q names the home of another user, which hostler does not look up; write the path from / on, or your own home as ~/", p)
+	}
+	return oneLine(p)
 }
 
 func checkPath(v cty.Value) error {
@@ -60,7 +71,8 @@ func checkTemplate(v cty.Value) error {
 	return oneLine(p)
 }
 
-// oneLine keeps a path fit for the comment at the top of the file.
+// oneLine keeps a path fit for file names, and for the comment at the top of
+// the file.
 func oneLine(p string) error {
 	if strings.ContainsFunc(p, unicode.IsControl) {
 		return fmt.Errorf("%q has a control character", p)

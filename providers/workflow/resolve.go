@@ -1,0 +1,102 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/providers"
+)
+
+// Validate wants the template to be there and to be one. It is part of the
+// configuration; nothing of the Mac is looked at.
+func (c *files) Validate(want *File, _ providers.Lookup) error {
+	_, err := c.template(want.Template)
+	return err
+}
+
+// Resolve says where the file lies, and renders it.
+func (c *files) Resolve(_ context.Context, r *providers.Resolve[File]) error {
+	if err := c.place(r); err != nil {
+		return err
+	}
+	if err := c.alone(r); err != nil {
+		return err
+	}
+	var err error
+	if r.Want.Content, err = c.render(r.Want, r.Name, r.Config); err != nil {
+		return err
+	}
+	if r.Have != nil && same(file(r.Have), file(r.Want)) {
+		return nil
+	}
+	switch _, err := c.look(r.Want); {
+	case err == nil:
+		return exists(r.Want)
+	case !errors.Is(err, fs.ErrNotExist):
+		return providers.AttrErrorf("path", "%w", err)
+	}
+	return nil
+}
+
+// place fills in directory and path. A path that is left out stays what it
+// is: the block may have been moved, or have taken over a file of that name.
+func (c *files) place(r *providers.Resolve[File]) (err error) {
+	w := r.Want
+	if w.Directory, err = c.local(w.Directory); err != nil {
+		return providers.AttrErrorf("directory", "%w", err)
+	}
+	switch {
+	case w.Path != "":
+	case r.Have != nil && !r.Replacing:
+		w.Path = r.Have.Path
+	case strings.ContainsAny(r.Name, `/\`), strings.ContainsFunc(r.Name, unicode.IsControl):
+		return providers.AttrErrorf("path", "the default, .github/workflows/NAME.yml, needs a name that fits into a file's, and %q does not; set path", r.Name)
+	default:
+		w.Path = ".github/workflows/" + r.Name + ".yml"
+	}
+	return nil
+}
+
+// local is an absolute path; relative ones start at the configuration folder.
+func (c *files) local(p string) (string, error) {
+	if p == "~" || strings.HasPrefix(p, "~/") {
+		return c.m.Expand(p)
+	}
+	if filepath.IsAbs(p) {
+		return filepath.Clean(p), nil
+	}
+	return filepath.Abs(filepath.Join(c.dir, p))
+}
+
+// alone refuses a second block for one file. Their IDs need not tell:
+// directory "a" with path "b/c.yml" is directory "a/b" with path "c.yml".
+func (c *files) alone(r *providers.Resolve[File]) error {
+	name := file(r.Want)
+	key := strings.ToLower(name)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if other, known := c.blocks[key]; known && other != r.Addr {
+		// That may have been an earlier plan's.
+		if v, ok := r.Config.Get(other); ok && means(v, name) {
+			return providers.AttrErrorf("path", "%s and %s both mean the file %s; give one of them another path, or remove it", other, r.Addr, name)
+		}
+	}
+	c.blocks[key] = r.Addr
+	return nil
+}
+
+func means(block cty.Value, name string) bool {
+	dir, p := block.GetAttr("directory"), block.GetAttr("path")
+	return !p.IsNull() && same(path.Join(dir.AsString(), p.AsString()), name)
+}
+
+// same is for a Mac's file system, which as a rule doesn't tell capitals from
+// small letters.
+func same(a, b string) bool { return strings.EqualFold(a, b) }
