@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"hostler/cmd/internal/view/capacity"
 	"hostler/cmd/internal/view/excerpt"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
@@ -115,7 +116,7 @@ func (j *JSON) Plan(p *planner.Plan, end Ending) {
 		j.emit("info", "outputs", "Outputs: "+fmt.Sprint(len(p.Outputs)), fields{"outputs": outputs})
 	}
 	for _, c := range end.Capacity {
-		j.emit("info", "capacity", fmt.Sprintf("%s: %s", c.Host, lends(c)), fields{"capacity": capacityJSON(c)})
+		j.emit("info", "capacity", c.Host+": "+capacity.Sentence(c), fields{"capacity": capacity.JSON(c)})
 	}
 	if end.SavedAs != "" {
 		j.emit("info", "log", "Saved the plan to: "+end.SavedAs, nil)
@@ -247,18 +248,5 @@ func VersionJSON(w io.Writer, version, platform string) error {
 
 // ValidateJSON writes what `validate --json` says.
 func ValidateJSON(w io.Writer, diags hcl.Diagnostics, files map[string]*hcl.File) error {
-	list, failures := []excerpt.Diagnostic{}, 0
-	for _, diag := range excerpt.Sorted(diags) {
-		list = append(list, excerpt.JSON(diag, files))
-		if diag.Severity == hcl.DiagError {
-			failures++
-		}
-	}
-	return encode(w, struct {
-		Format      string               `json:"format_version"`
-		Valid       bool                 `json:"valid"`
-		Errors      int                  `json:"error_count"`
-		Warnings    int                  `json:"warning_count"`
-		Diagnostics []excerpt.Diagnostic `json:"diagnostics"`
-	}{"1.0", failures == 0, failures, len(diags) - failures, list}, "  ")
+	return encode(w, excerpt.Judge(diags, files), "  ")
 }

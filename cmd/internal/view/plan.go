@@ -7,6 +7,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/cmd/internal/view/capacity"
 	"hostler/cmd/internal/view/diff"
 	"hostler/cmd/internal/view/term"
 	"hostler/cmd/internal/view/value"
@@ -57,7 +58,9 @@ func planText(p *planner.Plan, schemas map[string]*schema.Block, s term.Streams,
 	if len(outputs) > 0 && len(changes) == 0 && !recording {
 		w.say("You can apply this plan to save these new output values to the hostler state, without changing any real infrastructure.")
 	}
-	w.capacity(end.Capacity)
+	for _, c := range end.Capacity {
+		w.WriteString("\n" + capacity.Table(c, w.paint))
+	}
 	w.ending(end, s.Interactive)
 	return w.String()
 }

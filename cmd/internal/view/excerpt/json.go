@@ -57,3 +57,27 @@ func JSON(diag *hcl.Diagnostic, files map[string]*hcl.File) Diagnostic {
 	}
 	return d
 }
+
+// Verdict is what validation found, for programs.
+type Verdict struct {
+	Format      string       `json:"format_version"`
+	Valid       bool         `json:"valid"`
+	Errors      int          `json:"error_count"`
+	Warnings    int          `json:"warning_count"`
+	Diagnostics []Diagnostic `json:"diagnostics"`
+}
+
+// Judge counts diagnostics and makes a verdict of them.
+func Judge(diags hcl.Diagnostics, files map[string]*hcl.File) Verdict {
+	v := Verdict{Format: "1.0", Diagnostics: []Diagnostic{}}
+	for _, diag := range Sorted(diags) {
+		v.Diagnostics = append(v.Diagnostics, JSON(diag, files))
+		if diag.Severity == hcl.DiagError {
+			v.Errors++
+		} else {
+			v.Warnings++
+		}
+	}
+	v.Valid = v.Errors == 0
+	return v
+}
