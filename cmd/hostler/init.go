@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"hostler/images"
 )
 
 func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
@@ -16,9 +19,10 @@ func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
 	fixed(f, "backend", true, "hostler's state is a local file, always")
 	fixed(f, "get", true, "hostler has no modules")
 	fixed(f, "upgrade", false, "hostler has no plug-ins")
-	var input bool
+	var input, scripts bool
 	f.BoolVar(&input, "input", true, "never asks; `false` is what it does anyway")
 	f.Lookup("input").Hidden = true
+	f.BoolVar(&scripts, "images", false, "also write the scripts of the golden images that hostler ships, to images/")
 	return func(args []string) error {
 		if len(args) > 0 {
 			return usageError("init takes no arguments; use --chdir DIR for another folder")
@@ -27,8 +31,50 @@ func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
 		if err := p.starter(); err != nil {
 			return p.reportError(err)
 		}
+		if scripts {
+			if err := p.imageScripts(); err != nil {
+				return p.reportError(err)
+			}
+		}
 		return p.prerequisites()
 	}
+}
+
+// imageScripts writes the scripts to images/. Files that are there stay: they
+// may have been edited.
+func (p *project) imageScripts() error {
+	kept := 0
+	err := fs.WalkDir(images.FS, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		data, err := images.FS.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(p.dir, "images", filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, fs.ErrExist) {
+			kept++
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, err = file.Write(data)
+		return errors.Join(err, file.Close())
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "Wrote the scripts of the golden images to %s; read base/README.md there.\n", relative(filepath.Join(p.dir, "images")))
+	if kept > 0 {
+		fmt.Fprintf(p.stdout, "%d files that were there already stay as they are.\n", kept)
+	}
+	return nil
 }
 
 // starter writes a first configuration where there is none.
