@@ -98,6 +98,29 @@ locals {
 	}
 }
 
+// try, can and conditions may ask for an instance that is not there; where it
+// is needed that is an error.
+func TestMissingInstances(t *testing.T) {
+	const common = "host \"m\" {\n  for_each = toset([\"a\"])\n}\n"
+	for expr, want := range map[string]cty.Value{
+		`try(host.m["b"].guests, 9)`: cty.NumberIntVal(9),
+		`can(host.m["b"])`:           cty.False,
+		`can(host.m["a"])`:           cty.True,
+		`contains(keys(host.m), "b") ? host.m["b"].address : "nowhere"`: cty.StringVal("nowhere"),
+		`lookup(host.m, "b", null) == null`:                             cty.True,
+	} {
+		c := good(t, common+"output \"x\" {\n  value = "+expr+"\n}\n")
+		if got := output(t, c, "x"); !got.RawEquals(want) {
+			t.Errorf("%s is %#v", expr, got)
+		}
+	}
+	for _, expr := range []string{`host.m["b"].guests`, `try(host.m["b"].guests, host.m["c"].guests)`, `true ? host.m["b"] : host.m["a"]`} {
+		if _, diags := load(t, common+"output \"x\" {\n  value = "+expr+"\n}\n", Vars{}); len(diags) != 1 || !diags.HasErrors() {
+			t.Errorf("%s: %s", expr, plain(diags))
+		}
+	}
+}
+
 // A reference may also be an image's origin, where other text is one too.
 func TestReferenceOrText(t *testing.T) {
 	c := good(t, `

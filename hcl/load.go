@@ -7,11 +7,11 @@
 //  1. read the files, with those of included folders (internal/folder);
 //  2. declare a node for every variable, local value, block and output, its
 //     content taken apart by its schema (parse.go, internal/body);
-//  3. assign values from outside to variables (internal/given);
+//  3. assign values from outside to variables (internal/given and variables);
 //  4. link: find the node that each reference means (refs.go);
-//  5. evaluate the nodes, those referred to first (graph.go), blocks once for
-//     each instance (managed.go, internal/decode);
-//  6. finish: check the addresses of moves, fill the Config (move.go).
+//  5. evaluate the nodes, those referred to first (internal/graph), blocks
+//     once for each instance (managed.go, internal/meta and decode);
+//  6. finish: check the addresses of moves (internal/moves), fill the Config.
 //
 // Invariants:
 //
@@ -29,6 +29,7 @@ package hcl
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/go-version"
@@ -36,11 +37,16 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
 
+	"hostler/hcl/addr"
 	"hostler/hcl/internal/body"
 	"hostler/hcl/internal/decode"
 	"hostler/hcl/internal/folder"
 	"hostler/hcl/internal/functions"
+	"hostler/hcl/internal/given"
+	"hostler/hcl/internal/graph"
+	"hostler/hcl/internal/moves"
 	"hostler/hcl/internal/report"
+	"hostler/hcl/internal/variables"
 	"hostler/hcl/schema"
 )
 
@@ -56,10 +62,15 @@ type loader struct {
 	files   folder.Reader
 	refused *Diagnostic // this version may not read the files
 
-	nodes     map[string]*node // by name
-	order     []*node          // as declared
-	variables map[string]*variable
-	moves     []*move
+	nodes     map[string]*graph.Node // by name
+	order     []*graph.Node          // as declared
+	managed   map[string]*managed    // by the name of their node
+	groups    map[string]*group      // by block type
+	variables map[string]*variables.Variable
+	moves     []*moves.Move
+	lost      map[string]map[string]bool // blocks that can't be used: see lose
+	told      Range                      // where reference has reported text without quotes
+	guesses   int                        // see maxGuesses
 	diags     Diagnostics
 }
 
@@ -73,8 +84,11 @@ func Load(dir string, lang Language, vars Vars) (*Config, Diagnostics) {
 		meta:      Meta(),
 		grammar:   body.Grammar{},
 		config:    &Config{Dir: dir, State: filepath.Join(dir, defaultState), Variables: map[string]cty.Value{}},
-		nodes:     map[string]*node{},
-		variables: map[string]*variable{},
+		nodes:     map[string]*graph.Node{},
+		managed:   map[string]*managed{},
+		groups:    map[string]*group{},
+		lost:      map[string]map[string]bool{},
+		variables: map[string]*variables.Variable{},
 	}
 	for _, b := range lang.Blocks {
 		l.blocks[b.Type] = b
@@ -91,9 +105,9 @@ func Load(dir string, lang Language, vars Vars) (*Config, Diagnostics) {
 	l.declare()
 	l.assign(vars)
 	l.link()
-	l.evaluate()
+	l.diags = append(l.diags, graph.Evaluate(l.order, l.config.Files)...)
 	l.finish()
-	return l.config, report.Settle(append(l.files.Diags, l.diags...))
+	return l.config, report.Settle(append(l.files.Diags, l.diags...), l.config.Files)
 }
 
 func (l *loader) err(d *Diagnostic) { l.diags = append(l.diags, d) }
@@ -155,6 +169,68 @@ func (l *loader) checkVersion(constraint string, at Range) {
 	if err == nil && !allowed.Check(v.Core()) && l.refused == nil {
 		l.refused = report.At(at, "Unsupported hostler version", "These files need hostler %s, and this is %s. Install a version that fits, or change required_version if it is wrong.", constraint, l.lang.Version)
 	}
+}
+
+// assign gives every variable its value.
+func (l *loader) assign(vars Vars) {
+	r := given.Reader{
+		Dir: l.config.Dir, Known: report.SortedKeys(l.variables), Open: l.files.Lost, Secret: l.files.Lost,
+		Values: map[string]given.Value{}, Sources: l.config.Files,
+	}
+	for _, v := range l.variables {
+		r.Secret = r.Secret || v.Sensitive
+	}
+	r.Environ(vars.Environ)
+	r.Auto()
+	for _, arg := range vars.Args {
+		if arg.File {
+			r.File(arg.Text)
+		} else {
+			r.Arg(arg.Text)
+		}
+	}
+	l.diags = append(l.diags, r.Diags...)
+	for _, name := range r.Known {
+		from, ok := r.Values[name]
+		value, diags := l.variables[name].Value(from, ok, vars.Unset || r.Lost)
+		n := l.nodes["var."+name]
+		n.Broken, n.Value = n.Broken || diags.HasErrors(), value
+		l.diags = append(l.diags, diags...)
+	}
+}
+
+// finish fills the Config from what was evaluated.
+func (l *loader) finish() {
+	c := l.config
+	for _, m := range l.managed {
+		if m.node.Broken {
+			continue
+		}
+		for _, b := range m.blocks {
+			if b.Value.IsWhollyKnown() {
+				c.Blocks = append(c.Blocks, b)
+			}
+		}
+	}
+	good, diags := moves.Check(l.moves, l.exists)
+	l.diags = append(l.diags, diags...)
+	for _, m := range good {
+		switch m.Kind {
+		case "moved":
+			c.Moved = append(c.Moved, Moved{From: m.From, To: m.To, Range: m.At})
+		case "removed":
+			c.Removed = append(c.Removed, Removed{From: m.From, Range: m.At})
+		case "import":
+			if m.IDKnown {
+				c.Imports = append(c.Imports, Import{To: m.To, ID: m.ID, Range: m.At})
+			}
+		}
+	}
+	slices.SortFunc(c.Blocks, func(a, b *Block) int { return addr.Compare(a.Addr, b.Addr) })
+	slices.SortFunc(c.Outputs, func(a, b *Output) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(c.Moved, func(a, b Moved) int { return addr.Compare(a.From, b.From) })
+	slices.SortFunc(c.Imports, func(a, b Import) int { return addr.Compare(a.To, b.To) })
+	slices.SortFunc(c.Removed, func(a, b Removed) int { return addr.Compare(a.From, b.From) })
 }
 
 // Functions are the functions that expressions in files of folder dir may

@@ -237,6 +237,8 @@ nonsense
 nonsense
 -- folder.hcl/x.txt --
 nonsense
+-- folder.auto.hclvars/x.txt --
+nonsense
 `)
 	target := filepath.Join(filepath.Dir(dir), "elsewhere")
 	bom := "\ufeff"

@@ -2,17 +2,22 @@ package hcl
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
-	"github.com/zclconf/go-cty/cty/convert"
 
 	"hostler/hcl/addr"
 	"hostler/hcl/internal/body"
+	"hostler/hcl/internal/decode"
 	"hostler/hcl/internal/folder"
+	"hostler/hcl/internal/graph"
 	"hostler/hcl/internal/marks"
+	"hostler/hcl/internal/moves"
 	"hostler/hcl/internal/report"
+	"hostler/hcl/internal/variables"
 	"hostler/hcl/schema"
 )
 
@@ -24,8 +29,12 @@ func (l *loader) declare() {
 			continue
 		}
 		content, diags := f.Body.Content(files)
-		for _, d := range diags {
-			l.err(l.explainBlock(d))
+		if diags = body.Once(diags); len(diags) > 0 {
+			culprit := body.Culprits(f.Body)
+			for _, d := range diags {
+				l.explainBlock(d, culprit(d))
+				l.err(d)
+			}
 		}
 		for _, b := range content.Blocks {
 			l.declareBlock(f, b)
@@ -66,13 +75,13 @@ func (l *loader) declareBlock(f *folder.File, b *hcl.Block) {
 			taken = "A" + taken[2:]
 		}
 		if n := l.add(f, key.String(), at, taken, name); n != nil {
-			l.declareManaged(n, b, s, key)
+			l.declareManaged(n, f.Folder, b, s, key)
 		}
 	}
 }
 
 // add makes a node, unless the name is taken.
-func (l *loader) add(f *folder.File, name string, at Range, taken, short string) *node {
+func (l *loader) add(f *folder.File, name string, at Range, taken, short string) *graph.Node {
 	if first := l.nodes[name]; first != nil {
 		typ, _, _ := strings.Cut(name, ".")
 		summary := fmt.Sprintf("Duplicate %s %q configuration", typ, short)
@@ -86,10 +95,10 @@ func (l *loader) add(f *folder.File, name string, at Range, taken, short string)
 		case typ == short:
 			summary = fmt.Sprintf("Duplicate %s configuration", typ)
 		}
-		l.err(report.At(at, summary, taken, short, first.at))
+		l.err(report.At(at, summary, taken, short, first.At))
 		return nil
 	}
-	n := &node{name: name, at: at, folder: f.Folder, value: cty.DynamicVal}
+	n := &graph.Node{Name: name, At: at, Functions: f.Folder.Functions, Value: cty.DynamicVal}
 	l.nodes[name] = n
 	l.order = append(l.order, n)
 	return n
@@ -102,43 +111,70 @@ func (l *loader) split(b *hcl.Block, s *schema.Block) *body.Body {
 	return content
 }
 
-// constant evaluates an attribute that must not refer to anything. It is null
-// when left out or wrong.
-func (l *loader) constant(attr *hcl.Attribute, t cty.Type) cty.Value {
-	if attr == nil {
-		return cty.NullVal(t)
-	}
-	v, diags := attr.Expr.Value(nil)
-	l.diags = append(l.diags, diags...)
-	if diags.HasErrors() {
-		return cty.NullVal(t)
-	}
-	out, err := convert.Convert(v, t)
-	if err != nil {
-		l.err(report.At(attr.Expr.Range(), "Incorrect attribute value type", "Inappropriate value for attribute %q: %s.", attr.Name, err))
-		return cty.NullVal(t)
-	}
-	return out
-}
-
 func (l *loader) declareLocals(f *folder.File, b *hcl.Block) {
 	attrs, diags := b.Body.JustAttributes()
 	l.diags = append(l.diags, diags...)
 	for _, name := range report.SortedKeys(attrs) {
 		expr := attrs[name].Expr
+		if !hclsyntax.ValidIdentifier(name) { // in JSON
+			l.err(report.At(attrs[name].NameRange, "Invalid name", "%q can't be a name, because references to it could not be written. Use letters, digits, _ and -, and begin with a letter or _.", name))
+			continue
+		}
 		n := l.add(f, "local."+name, attrs[name].NameRange, "A local value named %q was already defined at %s. Local value names must be unique.", name)
 		if n == nil {
 			continue
 		}
-		n.uses = expr.Variables()
-		n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
+		n.Uses = expr.Variables()
+		n.Eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
 			v, diags := expr.Value(ctx)
 			return v, report.Discreet(diags, ctx)
 		}
 	}
 }
 
-func (l *loader) declareOutput(n *node, b *hcl.Block, s *schema.Block, name string) {
+// constant evaluates an attribute that must not refer to anything.
+func (l *loader) constant(attr *hcl.Attribute, t cty.Type) cty.Value {
+	v, diags := decode.Constant(attr, t)
+	l.diags = append(l.diags, diags...)
+	return v
+}
+
+func (l *loader) declareVariable(n *graph.Node, b *hcl.Block, s *schema.Block, name string) {
+	before := len(l.diags)
+	v, diags := variables.Declare(name, l.split(b, s))
+	l.diags = append(l.diags, diags...)
+	l.variables[name] = v
+	n.Uses = v.Uses()
+	n.Broken = len(l.diags) > before
+	n.Eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
+		if n.Broken {
+			return n.Value, nil
+		}
+		diags := v.Check(ctx)
+		if value := marks.WithoutOrigin(n.Value); !diags.HasErrors() && value.IsWhollyKnown() {
+			l.config.Variables[name] = value
+		}
+		return n.Value, diags
+	}
+}
+
+func (l *loader) declareMove(f *folder.File, b *hcl.Block, s *schema.Block) {
+	before := len(l.diags)
+	content := l.split(b, s)
+	m, diags := moves.Declare(b.Type, content, l.lang.Blocks)
+	l.diags = append(l.diags, diags...)
+	if len(l.diags) > before {
+		return
+	}
+	l.moves = append(l.moves, m)
+	if id := content.Attrs["id"]; id != nil {
+		n := &graph.Node{Name: "import." + m.To.String(), At: m.At, Functions: f.Folder.Functions, Value: cty.DynamicVal, Uses: id.Expr.Variables()}
+		n.Eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) { return m.EvalID(id, ctx) }
+		l.order = append(l.order, n)
+	}
+}
+
+func (l *loader) declareOutput(n *graph.Node, b *hcl.Block, s *schema.Block, name string) {
 	content := l.split(b, s)
 	description := l.constant(content.Attrs["description"], cty.String)
 	sensitive := l.constant(content.Attrs["sensitive"], cty.Bool)
@@ -146,12 +182,12 @@ func (l *loader) declareOutput(n *node, b *hcl.Block, s *schema.Block, name stri
 	if value == nil {
 		return
 	}
-	out := &Output{Name: name, Range: n.at, Sensitive: isTrue(sensitive)}
+	out := &Output{Name: name, Range: n.At, Sensitive: decode.IsTrue(sensitive)}
 	if body.IsString(description) {
 		out.Description = description.AsString()
 	}
-	n.uses = value.Expr.Variables()
-	n.eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
+	n.Uses = value.Expr.Variables()
+	n.Eval = func(ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
 		v, diags := value.Expr.Value(ctx)
 		diags = report.Discreet(diags, ctx)
 		if diags.HasErrors() {
@@ -172,63 +208,60 @@ func (l *loader) declareOutput(n *node, b *hcl.Block, s *schema.Block, name stri
 	}
 }
 
-func isTrue(v cty.Value) bool { return v.IsKnown() && !v.IsNull() && v.True() }
-
 // explainBlock says what to do where HCL only says what is wrong with a
-// block of a file.
-func (l *loader) explainBlock(d *Diagnostic) *Diagnostic {
-	typ := ""
-	if d.Subject != nil {
-		if f := l.config.Files[d.Subject.Filename]; f != nil {
-			rng := *d.Subject
-			if d.Context != nil {
-				rng = *d.Context
-			}
-			typ, _, _ = strings.Cut(strings.TrimSpace(string(rng.SliceBytes(f.Bytes))), " ")
-		}
+// block of a file. The block itself is lost, so what refers to it is not told.
+func (l *loader) explainBlock(d *Diagnostic, b body.Item) {
+	if b.Name == "" {
+		return
 	}
-	s := l.blocks[typ]
+	types := report.SortedKeys(l.blocks)
+	meant := b.Name
+	s := l.blocks[b.Name]
+	if s == nil {
+		meant = schema.Nearest(b.Name, types)
+	}
+	l.lose(meant, b.Labels)
 	switch {
-	case d.Summary == "Unsupported block type" && (typ == "resource" || typ == "data" || typ == "module" || typ == "provider" || typ == "terraform"):
-		d.Detail = fmt.Sprintf("%q is a word of Terraform. Here the type of a block stands first, as in TYPE \"NAME\" { }; the types are %s.", typ, strings.Join(report.SortedKeys(l.lang.Blocks), ", "))
-	case s != nil && strings.HasPrefix(d.Summary, "Missing name for"):
-		d.Detail = fmt.Sprintf("A block of type %q needs a name, as in %s \"example\" { }.", typ, typ)
-	case s != nil && strings.HasPrefix(d.Summary, "Extraneous label for") && !s.Unnamed:
-		d.Detail = fmt.Sprintf("A block of type %q has one name, as in %s \"example\" { }. Remove the second one.", typ, typ)
-	case s != nil && strings.HasPrefix(d.Summary, "Extraneous label for"):
-		d.Detail = fmt.Sprintf("A block of type %q has no name: write %s { }.", typ, typ)
+	case s != nil:
+		body.AboutName(d, b.Name, s.Unnamed)
+	case slices.Contains([]string{"resource", "data", "module", "provider", "terraform"}, b.Name):
+		d.Detail = fmt.Sprintf("%q is a word of Terraform. Here the type of a block stands first, as in TYPE \"NAME\" { }; the types are %s.", b.Name, strings.Join(report.SortedKeys(l.lang.Blocks), ", "))
+	case d.Summary == "Unsupported block type":
+		d.Detail = fmt.Sprintf("Blocks of type %q are not expected here.%s", b.Name, report.DidYouMean(b.Name, types))
+	case d.Summary != "Unsupported argument":
+		d.Detail = fmt.Sprintf("There is no block type %q.%s", b.Name, report.DidYouMean(b.Name, types))
 	}
-	return d
 }
 
-// address reads an address written as a reference.
-func (l *loader) address(attr *hcl.Attribute) (addr.Addr, *Diagnostic) {
-	wrong := func(format string, args ...any) (addr.Addr, *Diagnostic) {
-		return addr.Addr{}, report.At(attr.Expr.Range(), "Invalid address", format, args...)
+// lose notes that blocks of that type and those names stand in the files and
+// can't be used; without names, some block of the type does.
+func (l *loader) lose(typ string, names []string) {
+	s := l.blocks[typ]
+	switch {
+	case s == nil:
+		return
+	case typ == "locals":
+		typ, names = "local", nil
+	case typ == "variable":
+		typ = "var"
+	case s.Unnamed:
+		names = []string{typ}
 	}
-	t, diags := hcl.AbsTraversalForExpr(attr.Expr)
-	if diags.HasErrors() {
-		return wrong("An address of a block is required, written without quotes: TYPE.NAME or TYPE.NAME[\"KEY\"].")
+	if l.lost[typ] == nil {
+		l.lost[typ] = map[string]bool{}
 	}
-	if s := l.lang.Blocks[t.RootName()]; s == nil {
-		return wrong("There is no block type %q.%s", t.RootName(), report.DidYouMean(t.RootName(), report.SortedKeys(l.lang.Blocks)))
-	} else if s.Unnamed && len(t) == 1 {
-		return addr.New(s.Type, s.Type), nil
+	if len(names) == 0 {
+		names = []string{anyName}
 	}
-	if len(t) < 2 || len(t) > 3 {
-		return wrong("An address is TYPE.NAME or TYPE.NAME[\"KEY\"], without attributes.")
+	for _, name := range names {
+		l.lost[typ][name] = true
 	}
-	name, ok := t[1].(hcl.TraverseAttr)
-	if !ok {
-		return wrong("An address is TYPE.NAME or TYPE.NAME[\"KEY\"].")
-	}
-	a := addr.New(t.RootName(), name.Name)
-	if len(t) == 3 {
-		index, ok := t[2].(hcl.TraverseIndex)
-		if !ok || index.Key.Type() != cty.String {
-			return wrong("After the name only a key in brackets and quotes may follow, as in %s[\"KEY\"].", a)
-		}
-		a = a.Instance(index.Key.AsString())
-	}
-	return a, nil
+}
+
+// anyName stands for every name in what is lost.
+const anyName = "*"
+
+// isLost reports whether root.name may stand where it can't be read.
+func (l *loader) isLost(root, name string) bool {
+	return l.files.Lost || l.lost[root][name] || l.lost[root][anyName]
 }

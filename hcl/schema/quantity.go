@@ -115,5 +115,9 @@ func CheckSecretRef(s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("this is not a secret reference; write env:NAME, file:PATH, keychain:SERVICE, command:PROGRAM ARGS or literal:TEXT, so that the secret itself stays out of files and state")
+	hint := ""
+	if near := Nearest(scheme, secretSchemes); ok && near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near+":")
+	}
+	return fmt.Errorf("this is not a secret reference; write env:NAME, file:PATH, keychain:SERVICE, command:PROGRAM ARGS or literal:TEXT, so that the secret itself stays out of files and state%s", hint)
 }

@@ -10,7 +10,7 @@ import (
 func TestNearest(t *testing.T) {
 	words := []string{"name", "memory", "org", "host", "base", "cpus"}
 	for given, want := range map[string]string{
-		"nmae": "name", "memroy": "memory", "ogr": "org", "hots": "host", "bsae": "base", "cpu": "cpus", "Memory": "memory",
+		"nmae": "name", "memroy": "memory", "ogr": "org", "hots": "host", "bsae": "base", "cpu": "cpus", "Memory": "memory", "HOST": "host",
 		"x": "", "": "", "pull": "", "disk": "", "labels": "",
 	} {
 		if got := Nearest(given, words); got != want {

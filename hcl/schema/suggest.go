@@ -3,16 +3,20 @@ package schema
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Nearest returns the candidate that someone who typed given most likely
-// meant, or "".
+// meant, or "". Capitals do not count.
 func Nearest(given string, candidates []string) string {
 	best, bestDistance := "", 4
 	sorted := slices.Clone(candidates)
 	slices.Sort(sorted)
 	for _, c := range sorted {
-		d := distance(given, c)
+		if n := len(given) - len(c); n >= bestDistance || -n >= bestDistance {
+			continue // every letter more or less is a slip
+		}
+		d := distance(strings.ToLower(given), strings.ToLower(c))
 		if d < bestDistance && 3*d <= 2*max(len(given), len(c)) {
 			best, bestDistance = c, d
 		}

@@ -68,11 +68,10 @@ func InFiles(blocks map[string]*schema.Block) *hcl.BodySchema {
 // Split takes b apart. more are attributes that it may have beside those of
 // its schema.
 func (g Grammar) Split(b *hcl.Block, s *schema.Block, labels []string, more ...schema.Attr) (*Body, hcl.Diagnostics) {
-	content, diags := b.Body.Content(g.of(s, more...))
+	grammar := g.of(s, more...)
+	content, diags := b.Body.Content(grammar)
 	out := &Body{Schema: s, Header: HeaderOf(b), Attrs: content.Attributes}
-	if native, ok := b.Body.(*hclsyntax.Body); ok && diags.HasErrors() {
-		out.Misspelt = misspelt(native, s)
-	}
+	diags, out.Misspelt = explain(diags, b, content, grammar)
 	for i, name := range labels {
 		out.Labels = append(out.Labels, Label{name, b.Labels[i], b.LabelRanges[i]})
 	}
@@ -90,23 +89,6 @@ func (g Grammar) Split(b *hcl.Block, s *schema.Block, labels []string, more ...s
 		out.Nested[n.Type] = append(out.Nested[n.Type], part)
 	}
 	return out, diags
-}
-
-// misspelt are the attributes of s that those of body which s does not know
-// were probably meant to be.
-func misspelt(body *hclsyntax.Body, s *schema.Block) (out []string) {
-	var unset []string
-	for _, a := range s.Attrs {
-		if body.Attributes[a.Name] == nil {
-			unset = append(unset, a.Name)
-		}
-	}
-	for name := range body.Attributes {
-		if s.Attr(name) == nil {
-			out = append(out, schema.Nearest(name, unset))
-		}
-	}
-	return out
 }
 
 // HeaderOf is the block's type and labels; in JSON, where those are keys of

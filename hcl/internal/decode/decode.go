@@ -143,15 +143,22 @@ func (d *Decoder) attr(a *schema.Attr, written *hcl.Attribute, p cty.Path) cty.V
 			ok = false
 		}
 	}
+	if ok {
+		v, ok = d.normal(a, v, p)
+	}
 	if !ok {
 		return cty.UnknownVal(t.Cty())
 	}
+	return v
+}
+
+// normal brings v into its one spelling. It is not ok after a diagnostic.
+func (d *Decoder) normal(a *schema.Attr, v cty.Value, p cty.Path) (cty.Value, bool) {
 	out, err := a.Normalize(v)
 	if err != nil {
-		d.refuse(err, p, "Invalid attribute value", fmt.Sprintf("Inappropriate value for attribute %q: ", a.Name))
-		return cty.UnknownVal(t.Cty())
+		d.refuse(err, p, "Invalid attribute value", fmt.Sprintf("Inappropriate value for attribute %q: ", attrName(p)))
 	}
-	return out
+	return out, err == nil
 }
 
 // refuse reports an error of the schema at the place its path points to.
@@ -206,7 +213,7 @@ func (d *Decoder) value(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bo
 
 func (d *Decoder) mismatch(t schema.Type, got cty.Type, p cty.Path) {
 	hint := ""
-	if t.Kind == schema.KindList && got.IsPrimitiveType() {
+	if t.Kind == schema.KindList && (got.IsPrimitiveType() || t.Elem.Kind == schema.KindRef) {
 		hint = " Put it into brackets, even if it is the only one."
 	}
 	d.fail(p, "Incorrect attribute value type", "Inappropriate value for attribute %q: %s required, not %s.%s", attrName(p), t.Name(), got.FriendlyName(), hint)
@@ -217,7 +224,7 @@ func (d *Decoder) list(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, boo
 	allOK := true
 	for it := raw.ElementIterator(); it.Next(); {
 		_, elem := it.Element()
-		v, ok := d.value(*t.Elem, elem, p.IndexInt(len(elems)))
+		v, ok := d.element(t, elem, p.IndexInt(len(elems)))
 		allOK = allOK && ok
 		elems = append(elems, v)
 	}
@@ -235,7 +242,7 @@ func (d *Decoder) mapping(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, 
 	allOK := true
 	for it := raw.ElementIterator(); it.Next(); {
 		key, elem := it.Element()
-		v, ok := d.value(*t.Elem, elem, p.Index(key))
+		v, ok := d.element(t, elem, p.Index(key))
 		allOK = allOK && ok
 		elems[key.AsString()] = v
 	}
@@ -248,26 +255,55 @@ func (d *Decoder) mapping(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, 
 	return cty.MapVal(elems), true
 }
 
+// element and object normalize each part, so that one mistake does not hide
+// another.
+func (d *Decoder) element(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
+	v, ok := d.value(*t.Elem, raw, p)
+	if !ok {
+		return v, false
+	}
+	if v.IsKnown() && v.IsNull() {
+		d.fail(p, "Invalid attribute value", "Inappropriate value for attribute %q: null is no element; leave it out.", attrName(p))
+		return v, false
+	}
+	return d.normal(&schema.Attr{Type: *t.Elem}, v, p)
+}
+
 func (d *Decoder) object(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bool) {
-	attrs := map[string]cty.Value{}
-	var known []string
+	written := raw.AsValueMap()
+	var known, unset, misspelt []string
 	for _, a := range t.Of {
 		known = append(known, a.Name)
-		attrs[a.Name] = cty.NullVal(a.Type.Cty())
+		if _, ok := written[a.Name]; !ok {
+			unset = append(unset, a.Name)
+		}
 	}
 	allOK := true
-	for it := raw.ElementIterator(); it.Next(); {
-		key, elem := it.Element()
-		name := key.AsString()
-		a := (&schema.Block{Attrs: t.Of}).Attr(name)
-		if a == nil {
+	for _, name := range report.SortedKeys(written) {
+		if !slices.Contains(known, name) {
 			d.fail(p.GetAttr(name), "Unsupported attribute", "An object of %q has no attribute %q.%s", attrName(p), name, report.DidYouMean(name, known))
-			allOK = false
-			continue
+			misspelt, allOK = append(misspelt, schema.Nearest(name, unset)), false
 		}
-		v, ok := d.value(a.Type, elem, p.GetAttr(name))
-		allOK = allOK && ok
-		attrs[name] = v
+	}
+	attrs := map[string]cty.Value{}
+	for i := range t.Of {
+		a := &t.Of[i]
+		at := p.GetAttr(a.Name)
+		raw, ok := written[a.Name]
+		if !ok {
+			raw = cty.NullVal(a.Type.Cty())
+		}
+		v, ok := d.value(a.Type, raw, at)
+		switch missing := ok && v.IsKnown() && v.IsNull() && a.Required; {
+		case missing && !slices.Contains(misspelt, a.Name):
+			d.fail(at, "Missing required argument", "The argument %q is required, but no definition was found.", attrName(at))
+			ok = false
+		case missing:
+			ok = false
+		case ok:
+			v, ok = d.normal(a, v, at)
+		}
+		attrs[a.Name], allOK = v, allOK && ok
 	}
 	return cty.ObjectVal(attrs), allOK
 }
@@ -283,18 +319,22 @@ func attrName(p cty.Path) string {
 	return strings.Join(names, ".")
 }
 
-// PreventDestroy evaluates the meta-argument in ctx.
-func (d *Decoder) PreventDestroy(attr *hcl.Attribute, ctx *hcl.EvalContext) bool {
+// Constant evaluates an attribute that must not refer to anything. It is null
+// when left out or wrong.
+func Constant(attr *hcl.Attribute, t cty.Type) (cty.Value, hcl.Diagnostics) {
 	if attr == nil {
-		return false
+		return cty.NullVal(t), nil
 	}
-	v, diags := attr.Expr.Value(ctx)
-	d.Diags = append(d.Diags, report.Discreet(diags, ctx)...)
-	v, carried := v.Unmark()
-	v, err := convert.Convert(v, cty.Bool)
-	if err != nil || marks.Has(carried, marks.Sensitive) {
-		d.Diags = append(d.Diags, report.At(attr.Expr.Range(), "Invalid prevent_destroy", "Write true or false; the value may come from a variable that is not sensitive."))
-		return false
+	v, diags := attr.Expr.Value(nil)
+	if diags.HasErrors() {
+		return cty.NullVal(t), report.Discreet(diags, nil)
 	}
-	return v.IsKnown() && !v.IsNull() && v.True()
+	out, err := convert.Convert(v, t)
+	if err != nil {
+		return cty.NullVal(t), append(diags, report.At(attr.Expr.Range(), "Incorrect attribute value type", "Inappropriate value for attribute %q: %s.", attr.Name, err))
+	}
+	return out, diags
 }
+
+// IsTrue reports whether v, a bool, is known to be true.
+func IsTrue(v cty.Value) bool { return v.IsKnown() && !v.IsNull() && v.True() }

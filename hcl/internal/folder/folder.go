@@ -7,19 +7,16 @@
 package folder
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
-	"github.com/hashicorp/hcl/v2/json"
 	"github.com/zclconf/go-cty/cty/function"
 
 	"hostler/hcl/internal/functions"
@@ -86,7 +83,10 @@ func (r *Reader) Path(rel string) string {
 }
 
 // included is one link of a chain of includes.
-type included struct{ rel, real string }
+type included struct {
+	rel, real string
+	from      *hcl.Range // where it was asked for
+}
 
 // folder reads the files of a folder and then those it includes. from is
 // where it was asked for, nil for the configuration folder itself.
@@ -97,11 +97,13 @@ func (r *Reader) folder(rel string, chain []included, from *hcl.Range) {
 		d.Subject = from
 		r.err(d)
 	}
-	real, err := filepath.EvalSymlinks(dir)
-	var entries []os.DirEntry
+	entries, err := os.ReadDir(dir)
+	real := dir
 	if err == nil {
-		real, _ = filepath.Abs(real)
-		entries, err = os.ReadDir(dir)
+		real, err = filepath.EvalSymlinks(dir)
+	}
+	if err == nil {
+		real, err = filepath.Abs(real)
 	}
 	if err != nil {
 		fail("Configuration folder can't be read", "%s. Check the path; one in include is relative to the folder of the file it stands in.", Reason(dir, err))
@@ -109,11 +111,11 @@ func (r *Reader) folder(rel string, chain []included, from *hcl.Range) {
 		return
 	}
 	if at := slices.IndexFunc(chain, func(i included) bool { return i.real == real }); at >= 0 {
-		var names []string
-		for _, i := range append(chain[at:], chain[at]) {
-			names = append(names, i.rel)
+		var lines []string
+		for i, link := range append(slices.Clone(chain[at+1:]), included{chain[at].rel, real, from}) {
+			lines = append(lines, fmt.Sprintf("  - %s includes %s at %s:%d,%d", chain[at+i].rel, link.rel, link.from.Filename, link.from.Start.Line, link.from.Start.Column))
 		}
-		fail("Folders include each other", "Each of these folders includes the next: %s. Leave one of them out of its include list.", strings.Join(names, " → "))
+		fail("Folders include each other", "Each of these folders includes the next, and the last includes the first:\n%s\nLeave one of them out of its include list.", strings.Join(lines, "\n"))
 		return
 	}
 	if r.read[real] {
@@ -123,13 +125,13 @@ func (r *Reader) folder(rel string, chain []included, from *hcl.Range) {
 	f := &Folder{Rel: rel, Functions: functions.Table(dir, marks.Sensitive)}
 	var own []*File
 	for _, e := range entries {
-		if info, err := os.Stat(filepath.Join(dir, e.Name())); !isConfig(e.Name()) || err == nil && info.IsDir() {
-			continue
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); !isConfig(e.Name()) || err == nil && !info.Mode().IsRegular() {
+			continue // a folder, or a pipe that nobody may ever write to
 		}
 		own = append(own, r.file(f, e.Name()))
 	}
 	if len(own) == 0 {
-		fail("No configuration files", "The folder %s has no *.hcl files. Go to the folder that has them, name it with --chdir, or start one with `hostler init`.", dir)
+		fail("No configuration files", "The folder %s has no *.hcl files. Go to the folder that has them, name it with --chdir, or start one with hostler init.", dir)
 	}
 	r.Files = append(r.Files, own...)
 	for _, i := range r.Settings(own, from == nil) {
@@ -141,7 +143,7 @@ func (r *Reader) folder(rel string, chain []included, from *hcl.Range) {
 				next = filepath.ToSlash(rel)
 			}
 		}
-		r.folder(next, append(slices.Clone(chain), included{rel, real}), &i.At)
+		r.folder(next, append(slices.Clone(chain), included{rel, real, from}), &i.At)
 	}
 }
 
@@ -154,7 +156,7 @@ func Reason(name string, err error) string {
 	case errors.As(err, &pathErr):
 		return name + ": " + pathErr.Err.Error()
 	}
-	return err.Error()
+	return name + ": " + err.Error()
 }
 
 // isConfig tells files of the language from hidden ones and editors' backups.
@@ -168,36 +170,25 @@ func (r *Reader) file(f *Folder, name string) *File {
 	raw, err := os.ReadFile(filepath.Join(r.Path(f.Rel), name))
 	if err != nil {
 		r.Lost = true
-		r.err(report.At(hcl.Range{Filename: out.Name, Start: hcl.InitialPos, End: hcl.InitialPos}, "File can't be read", "%s.", Reason(out.Name, err)))
+		reason := Reason(out.Name, err)
+		if errors.Is(err, fs.ErrNotExist) {
+			reason = out.Name + " is a link to a file that does not exist"
+		}
+		r.err(report.At(hcl.Range{Filename: out.Name, Start: hcl.InitialPos, End: hcl.InitialPos}, "File can't be read", "%s. Correct that, or remove the file.", reason))
 		return out
 	}
 	parsed, diags := Parse(raw, out.Name)
 	r.Sources[out.Name] = parsed
 	if diags.HasErrors() {
 		r.Lost, out.Broken = true, true
-		r.err(report.Syntax(diags[0])) // later ones mostly follow from the first
+		for _, d := range mistakes(raw, out.Name, diags) {
+			r.err(report.Syntax(d, raw))
+		}
 	}
 	if parsed.Body != nil {
 		out.Body = parsed.Body
 	}
 	return out
-}
-
-// Parse reads native or JSON syntax, by the name of the file.
-func Parse(raw []byte, name string) (*hcl.File, hcl.Diagnostics) {
-	for at := 0; at < len(raw); {
-		char, size := utf8.DecodeRune(raw[at:])
-		if char == utf8.RuneError && size == 1 {
-			pos := hcl.Pos{Line: 1 + bytes.Count(raw[:at], []byte("\n")), Column: at - bytes.LastIndexByte(raw[:at], '\n'), Byte: at}
-			return &hcl.File{Bytes: raw}, hcl.Diagnostics{report.At(hcl.Range{Filename: name, Start: pos, End: pos}, "Invalid character encoding", "The file is not UTF-8 text. Save it as UTF-8.")}
-		}
-		at += size
-	}
-	if !strings.HasSuffix(name, ".json") {
-		f, diags := hclsyntax.ParseConfig(raw, name, hcl.InitialPos)
-		return f, diags
-	}
-	return json.Parse(bytes.TrimPrefix(raw, []byte("\ufeff")), name)
 }
 
 func (r *Reader) err(d *hcl.Diagnostic) { r.Diags = append(r.Diags, d) }

@@ -18,7 +18,9 @@ func param(name string, t cty.Type) function.Parameter {
 // has with a narrower meaning.
 func collections() map[string]function.Function {
 	return map[string]function.Function{
+		"coalesce":  coalesceFunc(),
 		"length":    lengthFunc(),
+		"lookup":    lookupFunc(),
 		"index":     indexFunc(),
 		"one":       oneFunc(),
 		"sum":       sumFunc(),
@@ -27,6 +29,38 @@ func collections() map[string]function.Function {
 		"matchkeys": matchkeysFunc(),
 		"transpose": transposeFunc(),
 	}
+}
+
+// coalesceFunc takes empty text for nothing, beside null.
+func coalesceFunc() function.Function {
+	return function.New(&function.Spec{
+		VarParam: &function.Parameter{Name: "vals", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			types := make([]cty.Type, len(args))
+			for i, v := range args {
+				types[i] = v.Type()
+			}
+			t, _ := convert.UnifyUnsafe(types)
+			if t == cty.NilType {
+				return t, errors.New("all arguments must have the same type")
+			}
+			return t, nil
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			for _, v := range args {
+				v, err := convert.Convert(v, t)
+				switch {
+				case err != nil:
+					return cty.NilVal, err
+				case !v.IsKnown():
+					return cty.UnknownVal(t), nil
+				case !v.IsNull() && !v.RawEquals(cty.StringVal("")):
+					return v, nil
+				}
+			}
+			return cty.NilVal, errors.New("no argument is neither null nor empty text")
+		},
+	})
 }
 
 // lengthFunc counts elements, attributes of objects and characters.
@@ -51,6 +85,53 @@ func lengthFunc() function.Function {
 				return v.Length().WithMarks(marks), nil
 			}
 			return cty.NilVal, function.NewArgErrorf(0, "argument must be a string, a collection type, or a structural type")
+		},
+	})
+}
+
+// lookupFunc takes the default from a map or an object that lacks the key; the
+// default may be null.
+func lookupFunc() function.Function {
+	marked := func(name string, t cty.Type) function.Parameter {
+		return function.Parameter{Name: name, Type: t, AllowMarked: true}
+	}
+	fallback := marked("default", cty.DynamicPseudoType)
+	fallback.AllowNull, fallback.AllowUnknown, fallback.AllowDynamicType = true, true, true
+	return function.New(&function.Spec{
+		Params: []function.Parameter{marked("inputMap", cty.DynamicPseudoType), marked("key", cty.String), fallback},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			t := args[0].Type()
+			key, _ := args[1].Unmark()
+			switch {
+			case t.IsMapType():
+				if _, err := convert.Convert(args[2], t.ElementType()); err != nil {
+					return cty.NilType, function.NewArgErrorf(2, "the default value must have the same type as the map elements")
+				}
+				return t.ElementType(), nil
+			case !t.IsObjectType():
+				return cty.NilType, function.NewArgErrorf(0, "lookup() requires a map as the first argument")
+			case !key.IsKnown():
+				return cty.DynamicPseudoType, nil
+			case t.HasAttribute(key.AsString()):
+				return t.AttributeType(key.AsString()), nil
+			}
+			return args[2].Type(), nil
+		},
+		Impl: func(args []cty.Value, t cty.Type) (cty.Value, error) {
+			from, fromMarks := args[0].Unmark()
+			key, keyMarks := args[1].Unmark()
+			if !from.IsKnown() || !key.IsKnown() {
+				return cty.UnknownVal(t).WithMarks(fromMarks, keyMarks), nil
+			}
+			out, err := args[2], error(nil)
+			if from.Type().IsObjectType() && from.Type().HasAttribute(key.AsString()) {
+				out = from.GetAttr(key.AsString())
+			} else if from.Type().IsMapType() && from.HasIndex(key).True() {
+				out = from.Index(key)
+			} else {
+				out, err = convert.Convert(out, t)
+			}
+			return out.WithMarks(fromMarks, keyMarks), err
 		},
 	})
 }

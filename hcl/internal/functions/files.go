@@ -1,7 +1,6 @@
 package functions
 
 import (
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -38,13 +38,24 @@ func files(dir string, table map[string]function.Function) map[string]function.F
 			}
 			return string(raw), nil
 		}),
-		"filebase64": of(func(raw []byte) (string, error) { return base64.StdEncoding.EncodeToString(raw), nil }),
-		"filesha256": of(func(raw []byte) (string, error) { return hex.EncodeToString(sha256sum(raw)), nil }),
+		"filebase64": of(func(raw []byte) (string, error) { return base64text(raw), nil }),
 		"fileexists": existsFunc(dir),
 		"fileset":    filesetFunc(dir),
 	}
+	for name, sum := range sums {
+		readers["file"+name] = of(func(raw []byte) (string, error) { return hex.EncodeToString(sum(raw)), nil })
+	}
+	for _, name := range []string{"sha256", "sha512"} {
+		readers["filebase64"+name] = of(func(raw []byte) (string, error) { return base64text(sums[name](raw)), nil })
+	}
 	inTemplates := maps.Clone(table)
 	maps.Copy(inTemplates, readers)
+	inTemplates["templatefile"] = function.New(&function.Spec{
+		VarParam: &function.Parameter{Type: cty.DynamicPseudoType},
+		Type: func([]cty.Value) (cty.Type, error) {
+			return cty.NilType, errors.New("a template can't call templatefile; call it outside and pass in the text")
+		},
+	})
 	readers["templatefile"] = templatefileFunc(dir, inTemplates)
 	return readers
 }
@@ -150,5 +161,5 @@ func templatefileFunc(dir string, table map[string]function.Function) function.F
 }
 
 func templateError(diags hcl.Diagnostics) error {
-	return fmt.Errorf("%s: %s %s", diags[0].Subject, diags[0].Summary+":", diags[0].Detail)
+	return fmt.Errorf("%s: %s: %s", diags[0].Subject, diags[0].Summary, strings.TrimSuffix(diags[0].Detail, "."))
 }

@@ -41,16 +41,19 @@ func textTest(f func(s, other string) bool) function.Function {
 	})
 }
 
+// sums are the hashes, by the names of the functions that write them in hex.
+var sums = map[string]func([]byte) []byte{
+	"md5":    func(b []byte) []byte { s := md5.Sum(b); return s[:] },
+	"sha1":   func(b []byte) []byte { s := sha1.Sum(b); return s[:] },
+	"sha256": func(b []byte) []byte { s := sha256.Sum256(b); return s[:] },
+	"sha512": func(b []byte) []byte { s := sha512.Sum512(b); return s[:] },
+}
+
+func base64text(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
 // texts are Terraform's functions on strings that cty lacks.
 func texts() map[string]function.Function {
-	sum := func(hash func([]byte) []byte, encode func([]byte) string) function.Function {
-		return textFunc(func(s string) (string, error) { return encode(hash([]byte(s))), nil })
-	}
-	md5sum := func(b []byte) []byte { s := md5.Sum(b); return s[:] }
-	sha1sum := func(b []byte) []byte { s := sha1.Sum(b); return s[:] }
-	sha512sum := func(b []byte) []byte { s := sha512.Sum512(b); return s[:] }
-	base64text := base64.StdEncoding.EncodeToString
-	return map[string]function.Function{
+	table := map[string]function.Function{
 		"startswith":   textTest(strings.HasPrefix),
 		"endswith":     textTest(strings.HasSuffix),
 		"strcontains":  textTest(strings.Contains),
@@ -60,16 +63,14 @@ func texts() map[string]function.Function {
 		"urlencode":    textFunc(func(s string) (string, error) { return url.QueryEscape(s), nil }),
 		"base64encode": textFunc(func(s string) (string, error) { return base64text([]byte(s)), nil }),
 		"base64decode": textFunc(decodeBase64),
-		"base64sha256": sum(sha256sum, base64text),
-		"base64sha512": sum(sha512sum, base64text),
-		"md5":          sum(md5sum, hex.EncodeToString),
-		"sha1":         sum(sha1sum, hex.EncodeToString),
-		"sha256":       sum(sha256sum, hex.EncodeToString),
-		"sha512":       sum(sha512sum, hex.EncodeToString),
+		"base64sha256": textFunc(func(s string) (string, error) { return base64text(sums["sha256"]([]byte(s))), nil }),
+		"base64sha512": textFunc(func(s string) (string, error) { return base64text(sums["sha512"]([]byte(s))), nil }),
 	}
+	for name, sum := range sums {
+		table[name] = textFunc(func(s string) (string, error) { return hex.EncodeToString(sum([]byte(s))), nil })
+	}
+	return table
 }
-
-func sha256sum(b []byte) []byte { s := sha256.Sum256(b); return s[:] }
 
 func decodeBase64(s string) (string, error) {
 	raw, err := base64.StdEncoding.DecodeString(s)

@@ -57,6 +57,9 @@ func (r *Reader) Auto() {
 	entries, _ := os.ReadDir(r.Dir)
 	for _, e := range entries {
 		name := e.Name()
+		if info, err := os.Stat(filepath.Join(r.Dir, name)); err == nil && info.IsDir() {
+			continue
+		}
 		if !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, ".auto.hclvars") || strings.HasSuffix(name, ".auto.hclvars.json")) {
 			r.File(filepath.Join(r.Dir, name))
 		}
@@ -84,7 +87,7 @@ func (r *Reader) File(file string) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
 		r.Lost = true
-		r.err(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Failed to read variables file", Detail: folder.Reason("variables file "+file, err) + "."})
+		r.err(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Failed to read variables file", Detail: report.Sentence(folder.Reason("variables file "+file, err))})
 		return
 	}
 	name := r.name(file)
@@ -94,7 +97,7 @@ func (r *Reader) File(file string) {
 	}
 	if diags.HasErrors() {
 		r.Lost = true
-		if r.Secret {
+		if report.Syntax(diags[0], raw); r.Secret {
 			diags[0].Detail = "The file can't be read from here on. What stands there is not shown, because some variables are sensitive."
 		}
 		r.err(diags[0])

@@ -53,9 +53,17 @@ func Sentence(text string) string {
 }
 
 // Settle puts diagnostics in the order of the files, keeps one of those that
-// say the same about the same place, as instances of a block do, and shows
-// values as the files know them.
-func Settle(diags hcl.Diagnostics) hcl.Diagnostics {
+// say the same about the same place, and shows places and values as the files
+// know them.
+func Settle(diags hcl.Diagnostics, files map[string]*hcl.File) hcl.Diagnostics {
+	for _, d := range diags {
+		for _, rng := range []**hcl.Range{&d.Subject, &d.Context} {
+			if *rng != nil { // HCL's own range may be that of an expression
+				place := Place(**rng, files)
+				*rng = &place
+			}
+		}
+	}
 	at := func(d *hcl.Diagnostic) hcl.Range {
 		if d.Subject == nil {
 			return hcl.Range{}
@@ -67,8 +75,16 @@ func Settle(diags hcl.Diagnostics) hcl.Diagnostics {
 		return cmp.Or(cmp.Compare(ra.Filename, rb.Filename), cmp.Compare(ra.Start.Byte, rb.Start.Byte),
 			cmp.Compare(ra.End.Byte, rb.End.Byte), cmp.Compare(a.Summary, b.Summary))
 	})
-	diags = slices.CompactFunc(diags, func(a, b *hcl.Diagnostic) bool {
-		return a.Subject != nil && b.Subject != nil && *a.Subject == *b.Subject && a.Summary == b.Summary
+	type words struct {
+		told
+		detail string
+	}
+	said := map[words]bool{}
+	diags = slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool {
+		key := words{told{at(d), d.Summary}, d.Detail}
+		again := said[key] && d.Subject != nil
+		said[key] = true
+		return again
 	})
 	for _, d := range diags {
 		d.EvalContext = shown(d.EvalContext)
@@ -83,34 +99,22 @@ var harmless = []string{
 	"Not enough function arguments", "Too many function arguments", "Invalid index", "Missing map element",
 }
 
-// Syntax says what to do where HCL only says what is wrong.
-func Syntax(d *hcl.Diagnostic) *hcl.Diagnostic {
-	switch d.Summary {
-	case "Invalid single-argument block definition":
-		d.Detail = "A block on one line has room for one argument. Break the line after the opening brace, and give every argument a line of its own."
-	case "Invalid multi-line string":
-		d.Detail = "The quote that begins this text is not closed on its line. Add the closing quote; text of several lines is written with <<-EOT."
-	}
-	return d
-}
-
-// impure are functions that people may expect and that can't be.
-var impure = []string{"env", "timestamp", "plantimestamp", "uuid", "uuidv5", "bcrypt", "random", "pathexpand", "abspath"}
-
 // Discreet makes HCL's own diagnostics of an evaluation in ctx fit to be seen:
-// where a sensitive value takes part, details that may repeat it are
-// withheld, and so are the values inside a for expression, which come to it
-// without their marks.
+// they say what to do, but where a sensitive value takes part, details that
+// may repeat it are withheld, and so are the values inside a for expression,
+// which come to it without their marks.
 func Discreet(diags hcl.Diagnostics, ctx *hcl.EvalContext) hcl.Diagnostics {
+	if len(diags) == 0 {
+		return nil
+	}
+	secret := seesSensitive(ctx)
 	for _, d := range diags {
-		if call, ok := d.Extra.(hclsyntax.FunctionCallUnknownDiagExtra); ok && slices.Contains(impure, call.CalledFunctionName()) {
-			d.Detail = fmt.Sprintf("There is no function named %q, because the same files must always give the same plan. Pass the value in as a variable.", call.CalledFunctionName())
+		if _, call := d.Extra.(hclsyntax.FunctionCallUnknownDiagExtra); call || !secret {
+			hint(d, ctx)
 		}
-	}
-	if len(diags) == 0 || !seesSensitive(ctx) {
-		return diags
-	}
-	for _, d := range diags {
+		if !secret {
+			continue
+		}
 		if !slices.Contains(harmless, d.Summary) {
 			d.Detail = "A sensitive value takes part here, so the details are withheld: they could repeat it."
 		}
@@ -145,6 +149,32 @@ func shown(ctx *hcl.EvalContext) *hcl.EvalContext {
 	out.Variables = make(map[string]cty.Value, len(ctx.Variables))
 	for name, v := range ctx.Variables {
 		out.Variables[name] = marks.WithoutOrigin(v)
+	}
+	return out
+}
+
+// Told knows what has been said about each place. The instances of a block are
+// decoded from the same text, and what is wrong in several is told once.
+type Told map[told]int
+
+type told struct {
+	at      hcl.Range
+	summary string
+}
+
+// News are the diagnostics of one more instance that none before it had.
+func (t Told) News(diags hcl.Diagnostics) (out hcl.Diagnostics) {
+	own := Told{}
+	for _, d := range diags {
+		if d.Subject == nil {
+			out = append(out, d)
+			continue
+		}
+		key := told{*d.Subject, d.Summary}
+		if own[key]++; own[key] > t[key] {
+			t[key] = own[key]
+			out = append(out, d)
+		}
 	}
 	return out
 }

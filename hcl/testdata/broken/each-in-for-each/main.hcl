@@ -1,0 +1,4 @@
+host "mini" {
+  for_each = { a = each.key }
+  guests   = each.value
+}

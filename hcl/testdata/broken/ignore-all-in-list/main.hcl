@@ -1,0 +1,6 @@
+host "a" {
+  ignore_changes = [all]
+}
+host "b" {
+  ignore_changes = all
+}

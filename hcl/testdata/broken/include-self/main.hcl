@@ -1,0 +1,4 @@
+hostler {
+  include = ["."]
+}
+host "mini" {}

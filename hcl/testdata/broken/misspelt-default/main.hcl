@@ -1,0 +1,6 @@
+variable "org" {
+  defualt = "acme"
+}
+variable "repo" {
+  typ = string
+}

@@ -1,0 +1,3 @@
+image "base" {
+  memory = "8GiB"
+}

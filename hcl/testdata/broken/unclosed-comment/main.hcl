@@ -1,0 +1,4 @@
+host "mini" {}
+/* image "base" {
+  from = "x"
+}

@@ -1,0 +1,8 @@
+host "mini" {
+  reserve {
+    memory = 4GiB
+  }
+}
+image "base" {
+  from = ghcr.io/acme/base:latest
+}
