@@ -7,36 +7,52 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zclconf/go-cty/cty"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
-
 	"hostler/hcl"
 	"hostler/hcl/addr"
+	"hostler/planner/internal/inventory"
 	"hostler/state"
 )
 
-// Plan compares cfg, prior and the real world. It changes nothing. With
-// errors the plan holds what could be planned, to be shown but not applied.
+// run is one call of Plan.
+type run struct {
+	*Planner
+	opt   Options
+	cfg   *hcl.Config
+	inv   *inventory.Inventory
+	plan  *Plan
+	diags hcl.Diagnostics
+}
+
+// Plan compares cfg, prior and the real world. It changes nothing, but that
+// half-made remains of killed creations are cleared away: a prior that has
+// unfinished operations must have been read under the lock, since those may
+// otherwise belong to a run that is at work. With errors the plan holds what
+// could be planned, to be shown but not applied.
 func (p *Planner) Plan(ctx context.Context, cfg *hcl.Config, prior *state.Snapshot, opt Options) (*Plan, hcl.Diagnostics) {
 	if opt.Mode == "" {
 		opt.Mode = Normal
 	}
 	r := &run{
-		Planner: p, ctx: ctx, opt: opt, cfg: cfg,
-		objects: make(map[addr.Addr]*object, len(prior.Resources)+len(cfg.Blocks)),
-		plan:    &Plan{Lineage: prior.Lineage, Serial: prior.Serial, Mode: opt.Mode, Targets: opt.Targets},
+		Planner: p, opt: opt, cfg: cfg,
+		inv:  inventory.Take(ctx, p.Types, cfg, prior),
+		plan: &Plan{Lineage: prior.Lineage, Serial: prior.Serial, Mode: opt.Mode, Targets: opt.Targets},
 	}
-	r.decode(prior)
-	r.recover(prior)
-	r.move()
-	r.join()
+	r.report()
 	if r.checkOptions(); r.diags.HasErrors() {
+		r.noteUnfinished()
 		return r.plan, r.diags
 	}
-	r.restrict()
-	r.refresh()
-	r.importObjects()
-	r.compareAll()
+	r.inv.Narrow(opt.Targets, opt.Mode == Destroy)
+	r.inv.Refresh(ctx, opt.SkipRefresh, func(o *inventory.Object) {
+		r.emit(Event{Kind: Refreshing, Addr: o.Addr, Action: NoOp, ID: o.Type.ID(o.Recorded)})
+	})
+	r.noteDrift()
+	if opt.Mode == Normal {
+		r.inv.Import(ctx)
+	}
+	r.report()
+	r.noteUnfinished()
+	r.compareAll(ctx)
 	r.compareOutputs(prior)
 	r.sort()
 	if len(opt.Targets) > 0 {
@@ -45,61 +61,26 @@ func (p *Planner) Plan(ctx context.Context, cfg *hcl.Config, prior *state.Snapsh
 	return r.plan, r.diags
 }
 
+func (r *run) emit(e Event) {
+	if r.opt.On != nil {
+		r.opt.On(e)
+	}
+}
+
 func (r *run) warn(summary, detail string) {
 	r.diags = append(r.diags, &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: summary, Detail: detail})
 }
 
 // fail reports an error about one object, once, and plans nothing about it.
-func (r *run) fail(o *object, doing string, err error) {
-	o.failed = true
-	r.diags = append(r.diags, diagnose(problem{doing: doing, addr: o.addr, err: err}, o.source())...)
+func (r *run) fail(o *inventory.Object, doing string, err error) {
+	o.Failed = true
+	r.diags = append(r.diags, diagnose(problem{doing: doing, addr: o.Addr, err: err}, o.Source())...)
 }
 
-// decode turns the state's records into objects. A record that can't be read
-// is an error, never "not there".
-func (r *run) decode(prior *state.Snapshot) {
-	for a, rec := range prior.Resources {
-		o := &object{addr: a, deps: rec.Deps, tainted: rec.Tainted, protected: rec.PreventDestroy}
-		if r.typed(o) && r.read(o, rec, &o.recorded) {
-			o.real = o.recorded
-			r.objects[a] = o
-		}
-	}
-}
-
-// typed finds the object's type.
-func (r *run) typed(o *object) bool {
-	o.typ = r.Types[o.addr.Type]
-	if o.typ == nil {
-		r.fail(o, "Unknown type in state", fmt.Errorf("state records %s, but this hostler has no block type %q; use the version that applied it", o.addr, o.addr.Type))
-		return false
-	}
-	o.recorded, o.real = o.typ.Null(), o.typ.Null()
-	return true
-}
-
-func (r *run) read(o *object, rec *state.Resource, into *cty.Value) bool {
-	v, err := o.typ.Decode(rec.Attributes, rec.SchemaVersion)
-	if err != nil {
-		r.fail(o, "Unreadable state", fmt.Errorf("the record of %s: %w", o.addr, err))
-		return false
-	}
-	*into = v
-	return true
-}
-
-// join adds the configured blocks to the objects.
-func (r *run) join() {
-	for _, b := range r.cfg.Blocks {
-		o := r.objects[b.Addr]
-		if o == nil {
-			o = &object{addr: b.Addr}
-			if !r.typed(o) {
-				continue
-			}
-			r.objects[b.Addr] = o
-		}
-		o.block = b
+// report takes over the problems that the inventory has met.
+func (r *run) report() {
+	for _, p := range r.inv.Problems() {
+		r.diags = append(r.diags, found(p)...)
 	}
 }
 
@@ -107,103 +88,37 @@ func (r *run) join() {
 // it means "No changes".
 func (r *run) checkOptions() {
 	check := func(flag string, list []addr.Addr) {
-		for _, want := range list {
-			matches := func(a addr.Addr) bool { return want.Covers(a) }
-			if !slices.ContainsFunc(r.addresses(), matches) {
-				r.diags = append(r.diags, noMatch(flag, want, r.addresses()))
-			}
+		for _, want := range r.inv.Unknown(list) {
+			r.diags = append(r.diags, noMatch(flag, want, r.inv.Addresses()))
 		}
 	}
 	check("--target", r.opt.Targets)
 	check("--replace", r.opt.Replace)
 }
 
-func (r *run) addresses() []addr.Addr {
-	out := make([]addr.Addr, 0, len(r.objects))
-	for a := range r.objects {
-		out = append(out, a)
-	}
-	slices.SortFunc(out, addr.Compare)
-	return out
-}
-
-// restrict drops what targets leave out: a target brings along what it
-// depends on, or when it is to be destroyed, what depends on it.
-func (r *run) restrict() {
-	if len(r.opt.Targets) == 0 {
-		return
-	}
-	next := map[addr.Addr][]addr.Addr{}
-	for a, o := range r.objects {
-		if r.opt.Mode != Destroy && o.block != nil {
-			next[a] = append(next[a], o.block.Deps...)
-			continue
-		}
-		for _, d := range o.deps {
-			next[d] = append(next[d], a)
-		}
-	}
-	keep := map[addr.Addr]bool{}
-	var visit func(addr.Addr)
-	visit = func(a addr.Addr) {
-		if !keep[a] {
-			keep[a] = true
-			for _, b := range next[a] {
-				visit(b)
-			}
-		}
-	}
-	for a := range r.objects {
-		if slices.ContainsFunc(r.opt.Targets, func(t addr.Addr) bool { return t.Covers(a) }) {
-			visit(a)
-		}
-	}
-	for a := range r.objects {
-		if !keep[a] {
-			delete(r.objects, a)
-		}
+func (r *run) noteUnfinished() {
+	for _, u := range r.inv.Unfinished() {
+		r.plan.Recovered = append(r.plan.Recovered, Recovery{Addr: u.Addr, Op: u.Op, Found: u.Found})
 	}
 }
 
-// compareOutputs finds which output values differ from the recorded ones.
-func (r *run) compareOutputs(prior *state.Snapshot) {
-	if len(r.opt.Targets) > 0 {
-		return
-	}
-	before := map[string]cty.Value{}
-	for name, o := range prior.Outputs {
-		before[name] = cty.NullVal(cty.DynamicPseudoType)
-		if o.Sensitive {
-			before[name] = before[name].Mark(hcl.Sensitive)
+// noteDrift lists the objects that differ from their record.
+func (r *run) noteDrift() {
+	for _, a := range r.inv.Addresses() {
+		o := r.inv.Get(a)
+		if o.Recorded.IsNull() {
 			continue
 		}
-		typ, err := ctyjson.UnmarshalType(o.Type)
-		if err == nil {
-			var v cty.Value
-			if v, err = ctyjson.Unmarshal(o.Value, typ); err == nil {
-				before[name] = v
-			}
+		d := Drift{Change: Change{
+			Addr: a, Action: Update, Before: o.Recorded, After: o.Real,
+			ID: o.Type.ID(o.Recorded), MovedFrom: o.MovedFrom, Source: o.Source(),
+		}}
+		if o.Real.IsNull() {
+			d.Action = Delete
+		} else if len(inventory.Differing(o.Recorded, o.Real)) == 0 {
+			continue
 		}
-		if err != nil {
-			r.warn("Unreadable output in state", fmt.Sprintf("The recorded value of output %q can't be read (%v); it is recorded anew.", name, err))
-		}
-	}
-	if r.opt.Mode != Destroy {
-		for _, o := range r.cfg.Outputs {
-			c := OutputChange{Name: o.Name, Action: Create, After: o.Value, Sensitive: o.Sensitive, Before: cty.NullVal(cty.DynamicPseudoType)}
-			if b, ok := before[o.Name]; ok {
-				c.Before, c.Action = b, Update
-				// A sensitive value is not recorded, so it can't be compared.
-				if was := prior.Outputs[o.Name].Sensitive; was && o.Sensitive || !was && !o.Sensitive && b.RawEquals(o.Value) {
-					c.Action = NoOp
-				}
-				delete(before, o.Name)
-			}
-			r.plan.Outputs = append(r.plan.Outputs, c)
-		}
-	}
-	for name, b := range before {
-		r.plan.Outputs = append(r.plan.Outputs, OutputChange{Name: name, Action: Delete, Before: b, After: cty.NullVal(cty.DynamicPseudoType), Sensitive: prior.Outputs[name].Sensitive})
+		r.plan.Drift = append(r.plan.Drift, d)
 	}
 }
 
@@ -212,7 +127,6 @@ func (r *run) compareOutputs(prior *state.Snapshot) {
 func (r *run) sort() {
 	p := r.plan
 	slices.SortFunc(p.Changes, func(a, b *Change) int { return addr.Compare(a.Addr, b.Addr) })
-	slices.SortFunc(p.Drift, func(a, b Drift) int { return addr.Compare(a.Addr, b.Addr) })
 	slices.SortFunc(p.Outputs, func(a, b OutputChange) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortStableFunc(r.diags, func(a, b *hcl.Diagnostic) int { return cmp.Compare(place(a), place(b)) })
 }

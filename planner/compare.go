@@ -5,232 +5,199 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/zclconf/go-cty/cty"
-
-	"hostler/hcl"
 	"hostler/hcl/addr"
+	"hostler/planner/internal/inventory"
 	"hostler/providers"
 )
+
+// comparison is what planning the changes needs to know of all objects.
+type comparison struct {
+	*run
+	lookup  inventory.Lookup
+	replace inventory.Set
+	removed inventory.Set
+	// owners tells which block means an object, by identity.
+	owners map[string]addr.Addr
+	// blocks are those that the files have; true with for_each.
+	blocks map[addr.Addr]bool
+}
 
 // compareAll plans each object's change: blocks dependencies first, so that
 // each sees the resolved values of what it depends on, then what left the
 // files.
-func (r *run) compareAll() {
-	switch r.opt.Mode {
-	case RefreshOnly:
+func (r *run) compareAll(ctx context.Context) {
+	if r.opt.Mode == RefreshOnly {
 		r.refreshOnly()
 		return
-	case Destroy:
-		for _, a := range r.addresses() {
-			r.end(r.objects[a])
-		}
-		return
 	}
-	lookup := configured{cfg: r.cfg, resolved: r.objects}
-	owners := map[string]addr.Addr{}
-	for _, o := range r.inOrder() {
-		if o.failed {
-			continue
-		}
-		if o.block == nil {
-			r.end(o)
-			continue
-		}
-		if r.compare(o, lookup) {
-			r.claim(o, owners)
+	c := &comparison{
+		run: r, lookup: inventory.Lookup{Config: r.cfg, Objects: r.inv}, replace: inventory.SetOf(r.opt.Replace),
+		removed: inventory.Set{}, owners: map[string]addr.Addr{}, blocks: map[addr.Addr]bool{},
+	}
+	for _, m := range r.cfg.Removed {
+		c.removed[m.From] = true
+	}
+	for _, b := range r.cfg.Blocks {
+		c.blocks[b.Addr.Block()] = b.Addr.HasKey
+	}
+	for _, o := range r.inv.InOrder() {
+		switch {
+		case o.Failed:
+		case o.Block == nil || r.opt.Mode == Destroy:
+			c.end(o)
+		case c.compare(ctx, o):
+			c.claim(o)
 		}
 	}
-	r.markRelevant()
-}
-
-// inOrder lists the objects, each after its dependencies, ties by address.
-// The language has made sure that blocks have no cycle.
-func (r *run) inOrder() []*object {
-	seen := make(map[addr.Addr]bool, len(r.objects))
-	out := make([]*object, 0, len(r.objects))
-	var visit func(addr.Addr)
-	visit = func(a addr.Addr) {
-		o := r.objects[a]
-		if o == nil || seen[a] {
-			return
-		}
-		seen[a] = true
-		if o.block != nil {
-			for _, d := range o.block.Deps {
-				visit(d)
-			}
-		}
-		out = append(out, o)
+	if r.opt.Mode == Normal {
+		r.markRelevant()
 	}
-	for _, a := range r.addresses() {
-		visit(a)
-	}
-	return out
 }
 
 // compare plans one block's change and reports whether it could.
-func (r *run) compare(o *object, lookup configured) bool {
-	if err := o.typ.Validate(o.block.Value, lookup); err != nil {
+func (r *comparison) compare(ctx context.Context, o *inventory.Object) bool {
+	if err := o.Type.Validate(o.Block.Value, r.lookup); err != nil {
 		r.fail(o, "Invalid configuration", err)
 		return false
 	}
 	reason := ReasonNone
 	switch {
-	case o.real.IsNull():
-	case o.tainted:
+	case o.Real.IsNull():
+	case o.Tainted:
 		reason = ReasonTainted
-	case slices.ContainsFunc(r.opt.Replace, func(a addr.Addr) bool { return a.Covers(o.addr) }):
+	case r.replace.Covers(o.Addr):
 		reason = ReasonRequested
 	}
-	if !r.resolve(o, lookup, reason != ReasonNone) {
+	if !r.resolve(ctx, o, reason != ReasonNone) {
 		return false
 	}
 	c := r.change(o)
 	c.Reason = reason
 	changed := []string(nil)
-	if !o.real.IsNull() {
-		changed = differing(o.real, o.resolved)
+	if !o.Real.IsNull() {
+		changed = inventory.Differing(o.Real, o.Resolved)
 		for _, name := range changed {
-			if a := o.typ.Schema.Attr(name); a != nil && a.Replace && reason == ReasonNone {
+			if a := o.Type.Schema.Attr(name); a != nil && a.Replace && reason == ReasonNone {
 				c.Replacing = append(c.Replacing, name)
 			}
 		}
 		if len(c.Replacing) > 0 {
 			c.Reason = ReasonCannotUpdate
-			if !r.resolve(o, lookup, true) {
+			if !r.resolve(ctx, o, true) {
 				return false
 			}
 		}
 	}
-	c.After = o.resolved
+	c.After = o.Resolved
 	switch {
-	case o.real.IsNull():
+	case o.Real.IsNull():
 		c.Action = Create
 	case c.Reason != ReasonNone:
 		c.Action = Replace
 	case len(changed) > 0:
 		c.Action = Update
 	}
-	c.ID = o.typ.ID(c.After)
-	if c.Action == Replace && o.block.PreventDestroy {
-		r.fail(o, "Instance cannot be destroyed", fmt.Errorf("%s has prevent_destroy set, but this plan would destroy and create it anew; set prevent_destroy = false if that is meant, or undo the change that forces it", o.addr))
+	c.ID = o.Type.ID(c.After)
+	if c.Action == Replace && o.Block.PreventDestroy {
+		r.fail(o, "Instance cannot be destroyed", fmt.Errorf("%s has prevent_destroy set, but this plan would destroy and create it anew; set prevent_destroy = false if that is meant, or undo the change that forces it", o.Addr))
 	}
 	return true
 }
 
-// resolve fills in o.resolved.
-func (r *run) resolve(o *object, lookup configured, replacing bool) bool {
+// resolve fills in o.Resolved.
+func (r *comparison) resolve(ctx context.Context, o *inventory.Object, replacing bool) bool {
 	res := providers.Resolution{
-		Addr: o.addr, Want: ignore(o, o.block.Value), Have: o.real, Replacing: replacing, Config: lookup,
+		Addr: o.Addr, Want: o.Ignore(o.Block.Value), Have: o.Real, Replacing: replacing, Config: r.lookup,
 		Warn: func(attr, text string) { r.diags = append(r.diags, warning(o, attr, text)) },
 	}
-	v, err := o.typ.Resolve(r.ctx, res)
+	v, err := o.Type.Resolve(ctx, res)
 	if err != nil {
 		r.fail(o, "Invalid configuration", err)
 		return false
 	}
-	o.resolved = ignore(o, v)
+	o.Resolved = o.Ignore(v)
 	return true
 }
 
-// ignore is want with the ignored attributes as they really are.
-func ignore(o *object, want cty.Value) cty.Value {
-	if len(o.block.IgnoreChanges) == 0 || o.real.IsNull() {
-		return want
-	}
-	attrs, real := want.AsValueMap(), o.real.AsValueMap()
-	for name := range attrs {
-		if o.block.IgnoreChanges[0] == "*" || slices.Contains(o.block.IgnoreChanges, name) {
-			attrs[name] = real[name]
-		}
-	}
-	return cty.ObjectVal(attrs)
-}
-
 // change is what is common to all of o's changes, and appends it to the plan.
-func (r *run) change(o *object) *Change {
+func (r *run) change(o *inventory.Object) *Change {
 	c := &Change{
-		Addr: o.addr, Action: NoOp, Before: o.real, After: o.typ.Null(),
-		PriorDeps: o.deps, MovedFrom: o.movedFrom, ImportID: o.importID,
-		Tainted: o.tainted && !o.real.IsNull(), PreventDestroy: o.protected, Source: o.source(),
+		Addr: o.Addr, Action: NoOp, Before: o.Real, After: o.Type.Null(),
+		PriorDeps: o.Deps, MovedFrom: o.MovedFrom, ImportID: o.ImportID,
+		Tainted: o.Tainted && !o.Real.IsNull(), PreventDestroy: o.Protected, Source: o.Source(),
 	}
-	if o.block != nil {
-		c.Deps, c.PreventDestroy = o.block.Deps, o.block.PreventDestroy
+	if o.Block != nil {
+		c.Deps, c.PreventDestroy = o.Block.Deps, o.Block.PreventDestroy
 	}
 	r.plan.Changes = append(r.plan.Changes, c)
 	return c
 }
 
 // end plans the end of an object that nothing wants any more.
-func (r *run) end(o *object) {
-	if o.failed || o.recorded.IsNull() {
+func (r *comparison) end(o *inventory.Object) {
+	if o.Recorded.IsNull() {
 		return
 	}
 	c := r.change(o)
-	c.ID = o.typ.ID(o.recorded)
-	forget := slices.ContainsFunc(r.cfg.Removed, func(m hcl.Removed) bool { return m.From.Covers(o.addr) })
+	c.ID = o.Type.ID(o.Recorded)
 	switch {
-	case forget && o.block == nil, o.real.IsNull():
+	case o.Real.IsNull():
 		// What is gone already needs no more than to be forgotten.
+	case o.Block == nil && r.removed.Covers(o.Addr):
 		c.Action = Forget
-		if o.real.IsNull() {
-			c.Before, c.Action = o.typ.Null(), NoOp
-		}
 	default:
 		c.Action = Delete
 	}
 	c.Reason = r.whyGone(o)
 	if c.Action == Delete && c.PreventDestroy {
-		r.fail(o, "Instance cannot be destroyed", fmt.Errorf("%s has prevent_destroy set, but this plan would destroy it; %s", o.addr, unprotect(o)))
+		r.fail(o, "Instance cannot be destroyed", fmt.Errorf("%s has prevent_destroy set, but this plan would destroy it; %s", o.Addr, unprotect(o)))
 	}
 }
 
-func unprotect(o *object) string {
-	if o.block != nil {
+func unprotect(o *inventory.Object) string {
+	if o.Block != nil {
 		return "set prevent_destroy = false and apply first, if that is meant"
 	}
-	return fmt.Sprintf("its block left the files, and the protection outlives it. Put the block back with prevent_destroy = false and apply, or write removed { from = %s } to forget it and leave the object alone", o.addr)
+	return fmt.Sprintf("its block left the files, and the protection outlives it. Put the block back with prevent_destroy = false and apply, or write removed { from = %s } to forget it and leave the object alone", o.Addr)
 }
 
-func (r *run) whyGone(o *object) Reason {
-	if o.block != nil {
+func (r *comparison) whyGone(o *inventory.Object) Reason {
+	if o.Block != nil {
 		return ReasonNone
 	}
-	for _, b := range r.cfg.Blocks {
-		if b.Addr.Block() == o.addr.Block() {
-			if b.Addr.HasKey && o.addr.HasKey {
-				return ReasonEachKey
-			}
-			return ReasonRepetition
-		}
+	keyed, stands := r.blocks[o.Addr.Block()]
+	switch {
+	case !stands:
+		return ReasonNoConfig
+	case keyed && o.Addr.HasKey:
+		return ReasonEachKey
 	}
-	return ReasonNoConfig
+	return ReasonRepetition
 }
 
 // claim refuses two blocks that mean one object.
-func (r *run) claim(o *object, owners map[string]addr.Addr) {
-	id := o.typ.ID(o.resolved)
+func (r *comparison) claim(o *inventory.Object) {
+	id := inventory.Identity(o.Type, o.Resolved)
 	if id == "" {
 		return
 	}
-	key := o.addr.Type + "\x00" + id
-	if other, taken := owners[key]; taken {
-		r.fail(o, "Two blocks for one object", fmt.Errorf("%s and %s both mean %q; give one of them another name or place, or remove it", other, o.addr, id))
+	if other, taken := r.owners[id]; taken {
+		r.fail(o, "Two blocks for one object", fmt.Errorf("%s and %s both mean %q; give one of them another name or place, or remove it", other, o.Addr, o.Type.ID(o.Resolved)))
 		return
 	}
-	owners[key] = o.addr
+	r.owners[id] = o.Addr
 }
 
 // refreshOnly plans to record what is real and nothing else.
 func (r *run) refreshOnly() {
-	for _, o := range r.inOrder() {
-		if o.failed || o.recorded.IsNull() {
+	for _, o := range r.inv.InOrder() {
+		if o.Failed || o.Recorded.IsNull() {
 			continue
 		}
 		c := r.change(o)
-		c.After, c.ID = o.real, o.typ.ID(o.recorded)
+		c.After, c.ID = o.Real, o.Type.ID(o.Recorded)
 		// The files have no say here, so what they would change stays.
-		c.Deps, c.PreventDestroy = o.deps, o.protected
+		c.Deps, c.PreventDestroy = o.Deps, o.Protected
 	}
 	for i := range r.plan.Drift {
 		r.plan.Drift[i].Relevant = true
@@ -252,31 +219,8 @@ func (r *run) markRelevant() {
 		case d.Action == Delete:
 			d.Relevant = c.Action == Create
 		case c.Action == Update || c.Action == Replace:
-			undone := differing(c.Before, c.After)
-			d.Relevant = slices.ContainsFunc(differing(d.Before, d.After), func(n string) bool { return slices.Contains(undone, n) })
+			undone := inventory.Differing(c.Before, c.After)
+			d.Relevant = slices.ContainsFunc(inventory.Differing(d.Before, d.After), func(n string) bool { return slices.Contains(undone, n) })
 		}
 	}
-}
-
-// Verify reads the objects that a saved plan would change once more and
-// refuses the plan if one of them is no longer as the plan saw it.
-func (p *Planner) Verify(ctx context.Context, plan *Plan) hcl.Diagnostics {
-	var diags hcl.Diagnostics
-	for _, c := range plan.Changes {
-		if c.Action == NoOp || c.Action == Create || c.Before.IsNull() {
-			continue
-		}
-		t := p.Types[c.Addr.Type]
-		got, err := t.Read(ctx, []cty.Value{c.Before})
-		if err == nil {
-			err = got[0].Err
-		}
-		switch {
-		case err != nil:
-			diags = append(diags, diagnose(problem{doing: "Reading " + c.Addr.String(), addr: c.Addr, err: err}, c.Source)...)
-		case !got[0].Object.RawEquals(c.Before):
-			diags = append(diags, stale(fmt.Sprintf("%s changed outside of hostler after the plan was made. Make a new plan, so that you see what would happen now.", c.Addr)))
-		}
-	}
-	return diags
 }

@@ -12,6 +12,8 @@ import (
 	"hostler/hcl"
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
+	"hostler/planner/internal/inventory"
+	"hostler/planner/internal/settlement"
 	"hostler/providers"
 )
 
@@ -56,6 +58,32 @@ func diagnose(p problem, source *hcl.Source) hcl.Diagnostics {
 	return hcl.Diagnostics{d}
 }
 
+// found is diagnose for what the inventory met.
+func found(p inventory.Problem) hcl.Diagnostics {
+	var unread *inventory.UnreadableError
+	var noBlock *inventory.NoBlockError
+	switch {
+	case errors.As(p.Err, &unread):
+		return hcl.Diagnostics{unreadable(p.Doing, unread)}
+	case errors.As(p.Err, &noBlock):
+		return hcl.Diagnostics{importWithoutBlock(noBlock.Import)}
+	}
+	return diagnose(problem{doing: p.Doing, addr: p.Object.Addr, err: p.Err}, p.Object.Source())
+}
+
+// unsettled is why an apply did not get to its first step.
+func unsettled(err error) hcl.Diagnostics {
+	var old *settlement.StaleError
+	var look *settlement.LookError
+	switch {
+	case errors.As(err, &old):
+		return hcl.Diagnostics{stale(fmt.Sprintf("After the plan was made, a run was interrupted that had begun to create %s. Make a new plan, so that what it left behind is not lost.", old.Addr))}
+	case errors.As(err, &look):
+		return diagnose(problem{doing: "Unfinished creation of " + look.Addr.String(), addr: look.Addr, err: look.Err}, nil)
+	}
+	return hcl.Diagnostics{notRecorded(err)}
+}
+
 // sentence makes an error's text a detail: a capital, a full stop.
 func sentence(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
@@ -89,33 +117,34 @@ func pathName(path cty.Path) string {
 	return b.String()
 }
 
-func warning(o *object, attr, text string) *hcl.Diagnostic {
-	d := &hcl.Diagnostic{Severity: hcl.DiagWarning, Summary: "Questionable value in " + o.addr.String(), Detail: sentence(text), Extra: o.addr}
-	if o.block != nil {
-		header := o.block.Source.Range()
-		d.Subject, d.Context = &header, &header
-		if attr != "" {
-			at := o.block.Source.Attr(cty.GetAttrPath(attr))
-			d.Subject = &at
-		}
+// warning is about an attribute of a block, or with "" about all of it.
+func warning(o *inventory.Object, attr, text string) *hcl.Diagnostic {
+	header := o.Block.Source.Range()
+	d := &hcl.Diagnostic{
+		Severity: hcl.DiagWarning, Summary: "Questionable value in " + o.Addr.String(), Detail: sentence(text),
+		Subject: &header, Context: &header, Extra: o.Addr,
+	}
+	if attr != "" {
+		at := o.Block.Source.Attr(cty.GetAttrPath(attr))
+		d.Subject = &at
 	}
 	return d
 }
 
 // unreadable is one error that kept many objects from being read.
-func unreadable(addrs []addr.Addr, err error) *hcl.Diagnostic {
+func unreadable(doing string, err *inventory.UnreadableError) *hcl.Diagnostic {
 	const most = 3
 	names := make([]string, 0, most+1)
-	for i, a := range addrs {
+	for i, a := range err.Addrs {
 		if i == most {
-			names = append(names, fmt.Sprintf("%d more", len(addrs)-most))
+			names = append(names, fmt.Sprintf("%d more", len(err.Addrs)-most))
 			break
 		}
 		names = append(names, a.String())
 	}
 	return &hcl.Diagnostic{
 		Severity: hcl.DiagError,
-		Summary:  fmt.Sprintf("Reading objects of type %q", addrs[0].Type),
+		Summary:  doing,
 		Detail:   fmt.Sprintf("%s\n\nThis concerns %s. Nothing was changed; mend this and run the command again, or plan from the recorded state alone with --refresh=false.", sentence(err.Error()), strings.Join(names, ", ")),
 	}
 }
@@ -134,14 +163,23 @@ func noMatch(flag string, want addr.Addr, have []addr.Addr) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: fmt.Sprintf("%s %s matches nothing", flag, want), Detail: detail}
 }
 
-func importWithoutBlock(im hcl.Import, have []addr.Addr) *hcl.Diagnostic {
-	d := noMatch("import to", im.To, have)
-	d.Summary = "Import without a block"
-	d.Detail = fmt.Sprintf("There is no block %s to import into. Write the block first; the plan then shows how the object differs from it.", im.To)
-	d.Subject = &im.Range
-	return d
+func importWithoutBlock(im hcl.Import) *hcl.Diagnostic {
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError, Summary: "Import without a block", Subject: &im.Range,
+		Detail: fmt.Sprintf("There is no block %s to import into. Write the block first; the plan then shows how the object differs from it.", im.To),
+	}
 }
 
 func stale(detail string) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Saved plan is stale", Detail: detail}
+}
+
+// notRecorded is the one error after which nothing more may be done.
+func notRecorded(err error) *hcl.Diagnostic {
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  "The state can't be written",
+		Detail: fmt.Sprintf("%s\n\nNo further step was started. What was done up to here is in the journal beside the state, "+
+			"and the next plan looks for what an unrecorded step may have left behind: mend this, then run hostler plan.", sentence(err.Error())),
+	}
 }

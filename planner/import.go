@@ -3,82 +3,68 @@ package planner
 import (
 	"context"
 	"fmt"
-
-	"github.com/zclconf/go-cty/cty"
+	"maps"
+	"slices"
 
 	"hostler/hcl"
 	"hostler/hcl/addr"
+	"hostler/planner/internal/inventory"
+	"hostler/planner/internal/operation"
 	"hostler/providers"
+	"hostler/state"
 )
-
-// importObjects reads what import blocks name, unless state has it already.
-func (r *run) importObjects() {
-	if r.opt.Mode != Normal {
-		return
-	}
-	for _, im := range r.cfg.Imports {
-		o := r.objects[im.To]
-		switch {
-		case o == nil && len(r.opt.Targets) > 0:
-			continue
-		case o == nil || o.block == nil:
-			r.diags = append(r.diags, importWithoutBlock(im, r.addresses()))
-			continue
-		case !o.recorded.IsNull():
-			continue
-		}
-		v, err := importObject(r.ctx, o.typ, im.ID)
-		if err != nil {
-			r.fail(o, "Import of "+o.addr.String(), err)
-			continue
-		}
-		o.real, o.recorded, o.importID = v, v, im.ID
-	}
-}
-
-func importObject(ctx context.Context, t *providers.Type, id string) (cty.Value, error) {
-	v, ok, err := t.Import(ctx, id)
-	switch {
-	case err != nil:
-		return v, err
-	case !ok:
-		return v, fmt.Errorf("blocks of type %q can't be imported", t.Schema.Type)
-	case v.IsNull():
-		return v, fmt.Errorf("there is no object with the id %q", id)
-	}
-	return v, nil
-}
 
 // Import reads the object called id into the record of the block at a, as
 // `hostler import` does: the next plan shows how the two differ.
 func (p *Planner) Import(ctx context.Context, cfg *hcl.Config, a addr.Addr, id string, rec Recorder) hcl.Diagnostics {
 	b := cfg.Block(a)
 	if b == nil {
-		have := make([]addr.Addr, len(cfg.Blocks))
-		for i, b := range cfg.Blocks {
-			have[i] = b.Addr
-		}
-		d := importWithoutBlock(hcl.Import{To: a, ID: id}, have)
+		d := importWithoutBlock(hcl.Import{To: a, ID: id})
 		d.Subject = nil
 		return hcl.Diagnostics{d}
 	}
 	fail := func(err error) hcl.Diagnostics {
 		return diagnose(problem{doing: "Import of " + a.String(), addr: a, err: err}, &b.Source)
 	}
-	if rec.Snapshot().Resources[a] != nil {
+	have := rec.Snapshot().Resources
+	if have[a] != nil {
 		return fail(fmt.Errorf("state records an object at %s already; `hostler state rm '%s'` forgets that one", a, a))
 	}
-	t := p.Types[a.Type]
-	v, err := importObject(ctx, t, id)
+	o := &operation.Operation{Addr: a, Type: p.Types[a.Type], Kind: operation.None, Import: true, Deps: b.Deps, PreventDestroy: b.PreventDestroy}
+	var err error
+	if o.After, err = inventory.ReadByID(ctx, o.Type, id); err != nil {
+		return fail(err)
+	}
+	owner, err := ownerOf(inventory.Identity(o.Type, o.After), o.Type, have)
 	if err != nil {
 		return fail(err)
 	}
-	r, err := resource(t, &Change{Addr: a, Deps: b.Deps, PreventDestroy: b.PreventDestroy}, v, false)
-	if err == nil {
-		err = rec.Put(a, r)
+	if !owner.IsZero() {
+		return fail(inventory.Owned(a, owner))
 	}
-	if err != nil {
-		return fail(err)
+	if out := o.Do(ctx, o.Kind, rec); out.Err != nil {
+		return fail(out.Err)
 	}
 	return nil
+}
+
+// ownerOf is the address at which an object of that identity is recorded, or
+// zero.
+func ownerOf(id string, t *providers.Type, have map[addr.Addr]*state.Resource) (addr.Addr, error) {
+	if id == "" {
+		return addr.Addr{}, nil
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(have), addr.Compare) {
+		if a.Type != t.Schema.Type {
+			continue
+		}
+		v, err := t.Decode(have[a].Attributes, have[a].SchemaVersion)
+		if err != nil {
+			return addr.Addr{}, fmt.Errorf("the record of %s: %w", a, err)
+		}
+		if inventory.Identity(t, v) == id {
+			return a, nil
+		}
+	}
+	return addr.Addr{}, nil
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zclconf/go-cty/cty"
+
 	"hostler/hcl"
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
@@ -44,19 +46,25 @@ type notes struct {
 	dir  string
 	mu   sync.Mutex
 	log  []string
-	fail map[string]error // by "create a"
+	read int              // how often it was asked to read, whatever the number of notes
+	fail map[string]error // by "create a", "read a", "find a"; "read" fails all at once
 	hold map[string]chan struct{}
+	// during is called in the middle of "create a".
+	during map[string]func(context.Context)
 }
 
 func (n *notes) path(name string) string { return filepath.Join(n.dir, name+".json") }
 
-func (n *notes) did(what, name string) error {
+func (n *notes) did(ctx context.Context, what, name string) error {
 	n.mu.Lock()
 	n.log = append(n.log, what+" "+name)
-	err, wait := n.fail[what+" "+name], n.hold[what+" "+name]
+	err, wait, during := n.fail[what+" "+name], n.hold[what+" "+name], n.during[what+" "+name]
 	n.mu.Unlock()
 	if wait != nil {
 		<-wait
+	}
+	if during != nil {
+		during(ctx)
 	}
 	return err
 }
@@ -70,9 +78,15 @@ func (n *notes) write(v *note) error {
 }
 
 func (n *notes) Create(ctx context.Context, want *note) (*note, error) {
-	if err := n.did("create", want.Name); err != nil {
-		if strings.Contains(err.Error(), "halfway") {
+	if err := n.did(ctx, "create", want.Name); err != nil {
+		switch half := *want; {
+		case strings.Contains(err.Error(), "halfway"):
 			return want, errors.Join(n.write(want), err)
+		case strings.Contains(err.Error(), "unaware"): // of what it made
+			return nil, errors.Join(n.write(want), err)
+		case strings.Contains(err.Error(), "torn"):
+			half.Text = ""
+			return nil, errors.Join(n.write(&half), err)
 		}
 		return nil, err
 	}
@@ -82,7 +96,24 @@ func (n *notes) Create(ctx context.Context, want *note) (*note, error) {
 	return want, n.write(want)
 }
 
+func (n *notes) Prefetch(ctx context.Context, have []*note) ([]providers.Fetched[note], error) {
+	n.mu.Lock()
+	n.read++
+	n.mu.Unlock()
+	if err := n.fail["read"]; err != nil {
+		return nil, err
+	}
+	out := make([]providers.Fetched[note], len(have))
+	for i, h := range have {
+		out[i].Object, out[i].Err = n.Read(ctx, h)
+	}
+	return out, nil
+}
+
 func (n *notes) Read(ctx context.Context, have *note) (*note, error) {
+	if err := n.fail["read "+have.Name]; err != nil {
+		return nil, err
+	}
 	data, err := os.ReadFile(n.path(have.Name))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -95,14 +126,19 @@ func (n *notes) Read(ctx context.Context, have *note) (*note, error) {
 }
 
 func (n *notes) Update(ctx context.Context, have, want *note) (*note, error) {
-	if err := n.did("update", want.Name); err != nil {
+	if err := n.did(ctx, "update", want.Name); err != nil {
+		if strings.Contains(err.Error(), "halfway") {
+			half := *want
+			half.Text = "half"
+			return &half, errors.Join(n.write(&half), err)
+		}
 		return nil, err
 	}
 	return want, n.write(want)
 }
 
 func (n *notes) Delete(ctx context.Context, have *note) error {
-	if err := n.did("delete", have.Name); err != nil {
+	if err := n.did(ctx, "delete", have.Name); err != nil {
 		return err
 	}
 	if err := os.Remove(n.path(have.Name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -111,7 +147,26 @@ func (n *notes) Delete(ctx context.Context, have *note) error {
 	return nil
 }
 
-func (n *notes) Find(ctx context.Context, want *note) (*note, error) { return n.Read(ctx, want) }
+func (n *notes) Find(ctx context.Context, want *note) (*note, error) {
+	if err := n.fail["find "+want.Name]; err != nil {
+		return nil, err
+	}
+	return n.Read(ctx, want)
+}
+
+// Validate lets only one note say "unique".
+func (n *notes) Validate(want *note, config providers.Lookup) error {
+	var said []string
+	for _, a := range config.All("note") {
+		if v, ok := config.Get(a); ok && v.GetAttr("text").RawEquals(cty.StringVal("unique")) {
+			said = append(said, a.String())
+		}
+	}
+	if want.Text == "unique" && len(said) > 1 {
+		return providers.AttrErrorf("text", "%s say the same", strings.Join(said, " and "))
+	}
+	return nil
+}
 
 func (n *notes) Import(ctx context.Context, id string) (*note, error) {
 	return n.Read(ctx, &note{Name: id})
@@ -121,8 +176,15 @@ func (n *notes) Resolve(ctx context.Context, r *providers.Resolve[note]) error {
 	if r.Have == nil || r.Replacing {
 		r.Want.Name = r.Name
 	}
-	if r.Want.Text == "bad" {
+	switch r.Want.Text {
+	case "bad":
 		return providers.AttrErrorf("text", "no note may be %q", "bad")
+	case "worse":
+		path := cty.GetAttrPath("text").IndexInt(2).GetAttr("line").IndexString("first")
+		return errors.Join(&providers.AttrError{Path: path, Err: errors.New("bad")}, errors.New("worse"))
+	case "odd":
+		r.Warn("text", "this is odd")
+		r.Warn("", "and so is the rest")
 	}
 	return nil
 }
@@ -136,7 +198,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	n := &notes{dir: t.TempDir(), fail: map[string]error{}, hold: map[string]chan struct{}{}}
+	n := &notes{dir: t.TempDir(), fail: map[string]error{}, hold: map[string]chan struct{}{}, during: map[string]func(context.Context){}}
 	types := providers.NewRegistry(&providers.Provider{Name: "notes", Types: []*providers.Type{
 		providers.NewType(providers.Def[note]{Schema: noteSchema, CRUD: n, ID: func(v *note) string { return v.Name }}),
 	}})
@@ -191,9 +253,22 @@ func actions(plan *planner.Plan) string {
 	return strings.Join(lines, "\n")
 }
 
-func (b *bench) apply(src string, opt planner.Options) (*planner.Result, hcl.Diagnostics) {
+func (b *bench) apply(src string, opt planner.Options) (r *planner.Result, diags hcl.Diagnostics) {
 	b.t.Helper()
 	cfg := b.config(src)
+	b.locked(func(lock *state.Lock) {
+		plan, errs := b.p.Plan(context.Background(), cfg, lock.Snapshot(), opt)
+		if errs.HasErrors() {
+			b.t.Fatal(errs)
+		}
+		r, diags = b.p.Apply(context.Background(), plan, lock, nil, nil)
+	})
+	return r, diags
+}
+
+// locked does something under the state's lock.
+func (b *bench) locked(do func(*state.Lock)) {
+	b.t.Helper()
 	lock, err := b.store().Lock(context.Background(), state.LockInfo{Operation: "test"})
 	if err != nil {
 		b.t.Fatal(err)
@@ -203,11 +278,36 @@ func (b *bench) apply(src string, opt planner.Options) (*planner.Result, hcl.Dia
 			b.t.Error(err)
 		}
 	}()
-	plan, diags := b.p.Plan(context.Background(), cfg, lock.Snapshot(), opt)
-	if diags.HasErrors() {
-		b.t.Fatal(diags)
+	do(lock)
+}
+
+// trace applies src and returns what was told: "start delete note.a".
+func (b *bench) trace(src string, opt planner.Options) (lines []string) {
+	b.t.Helper()
+	cfg := b.config(src)
+	b.locked(func(lock *state.Lock) {
+		plan, diags := b.p.Plan(context.Background(), cfg, lock.Snapshot(), opt)
+		if diags.HasErrors() {
+			b.t.Fatal(diags)
+		}
+		b.p.Apply(context.Background(), plan, lock, nil, func(e planner.Event) {
+			lines = append(lines, fmt.Sprintf("%s %s %s", e.Kind, e.Action, e.Addr))
+		})
+	})
+	return lines
+}
+
+// ordered wants each of the lines in the trace, in this order.
+func (b *bench) ordered(trace []string, lines ...string) {
+	b.t.Helper()
+	last := -1
+	for _, line := range lines {
+		at := slices.Index(trace, line)
+		if at <= last {
+			b.t.Errorf("%q is at %d, after %d, in\n%s", line, at, last, strings.Join(trace, "\n"))
+		}
+		last = at
 	}
-	return b.p.Apply(context.Background(), plan, lock, nil, nil)
 }
 
 func (b *bench) mustApply(src string, opt planner.Options) *planner.Result {
