@@ -337,6 +337,16 @@ func TestSensitiveValuesFileIsNotShown(t *testing.T) {
 	}
 }
 
+// Neither does one of a variable that may have been meant to be sensitive.
+func TestMisspeltSensitiveIsNotShown(t *testing.T) {
+	for _, decl := range []string{"variable \"n\" {\n  sensitiv = true\n}", "varible \"n\" {\n  sensitive = true\n}"} {
+		c, diags := load(t, "-- main.hcl --\n"+decl+"\nhost \"h\" {\n  guests = var.n\n}\n-- x.auto.hclvars --\nn = hunter2\n", Vars{})
+		if c.Files["x.auto.hclvars"] != nil || strings.Contains(plain(diags), "hunter2") || !diags.HasErrors() {
+			t.Errorf("%s: %s", decl, plain(diags))
+		}
+	}
+}
+
 // Diagnostics carry the values of what an expression refers to, without the
 // marks of this package.
 func TestDiagnosticShowsValues(t *testing.T) {

@@ -173,8 +173,9 @@ func (l *loader) checkVersion(constraint string, at Range) {
 
 // assign gives every variable its value.
 func (l *loader) assign(vars Vars) {
+	lost := l.files.Lost || l.lost["var"] != nil
 	r := given.Reader{
-		Dir: l.config.Dir, Known: report.SortedKeys(l.variables), Open: l.files.Lost, Secret: l.files.Lost,
+		Dir: l.config.Dir, Known: report.SortedKeys(l.variables), Open: lost, Secret: lost,
 		Values: map[string]given.Value{}, Sources: l.config.Files,
 	}
 	for _, v := range l.variables {

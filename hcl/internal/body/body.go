@@ -1,6 +1,6 @@
 // Package body owns what is written in a block, taken apart by its schema:
-// once, for values, references and source ranges alike. Nothing is evaluated
-// here.
+// once, for values, references and source ranges alike; and what to say about
+// a block that does not fit (explain.go). Nothing is evaluated here.
 package body
 
 import (

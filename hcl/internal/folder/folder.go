@@ -3,7 +3,8 @@
 //
 // Every folder is read once, however often it is included, and folders that
 // include each other are an error. Hidden files and editors' backups are no
-// configuration.
+// configuration. Whatever stands in a file, reading it comes back, with one
+// diagnostic for each mistake in its syntax (parse.go).
 package folder
 
 import (

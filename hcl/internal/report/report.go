@@ -2,6 +2,9 @@
 // and discretion of diagnostics. Summaries are Terraform's where it has them;
 // details say what is wrong and then what to do; no text repeats a sensitive
 // value.
+//
+// At makes a diagnostic, Discreet and Syntax (hints.go) better those of HCL,
+// and Settle finishes them all.
 package report
 
 import (

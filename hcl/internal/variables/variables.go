@@ -7,7 +7,8 @@
 //  1. A value has the declared type, and is marked where the variable is
 //     sensitive. What is wrong is unknown.
 //  2. The value of a sensitive variable is in no diagnostic, and neither is
-//     text that may contain it.
+//     text that may contain it. One that may have been meant to be sensitive
+//     counts as such.
 //
 // Where values come from is package given's to know. Start at Declare; the
 // steps after it are Value and Check.
@@ -64,7 +65,8 @@ func Declare(name string, b *body.Body) (*Variable, hcl.Diagnostics) {
 		diags = append(diags, aboutType(more, attr.Expr)...)
 	}
 	constant("description", cty.String)
-	v.Sensitive = decode.IsTrue(constant("sensitive", cty.Bool))
+	sensitive := constant("sensitive", cty.Bool)
+	v.Sensitive = slices.Contains(b.Misspelt, "sensitive") || decode.IsTrue(sensitive) || b.Attrs["sensitive"] != nil && sensitive.IsNull()
 	nullable := constant("nullable", cty.Bool)
 	v.nullable = nullable.IsNull() || decode.IsTrue(nullable)
 	for _, nested := range b.Nested["validation"] {

@@ -93,6 +93,16 @@ func TestDeclare(t *testing.T) {
 	}
 }
 
+func TestMeantToBeSensitive(t *testing.T) {
+	for text, want := range map[string]bool{
+		"": false, `sensitive = false`: false, `sensitive = true`: true, `sensitive = "true"`: true, `sensitiv = true`: true, `sensitive = yes`: true, `sensitive = [true]`: true,
+	} {
+		if v, _ := declare(t, text); v.Sensitive != want {
+			t.Errorf("%s: %v", text, v.Sensitive)
+		}
+	}
+}
+
 // Every rule that is broken is told, with a message that is no secret.
 func TestCheck(t *testing.T) {
 	v, diags := declare(t, `
