@@ -17,39 +17,16 @@ import (
 func TestMovedToOneInstance(t *testing.T) {
 	b := newBench(t)
 	b.mustApply("note \"a\" {}\nnote \"b\" {\n near = note.a\n}", planner.Options{})
-	one, x := addr.New("note", "a"), addr.New("note", "a").Instance("x")
-	for near, want := range map[string]string{
-		`note.a["x"]`: `create note.a["y"]`,
-		"note.a":      "create note.a[\"y\"]\nupdate note.b", // all of them, from now on
-	} {
-		each := "note \"a\" {\n for_each = toset([\"x\", \"y\"])\n}\nnote \"b\" {\n near = " + near + "\n}"
-		plan, diags := b.planMoved(each, one, x)
-		if diags.HasErrors() {
-			t.Fatal(diags)
-		}
-		b.want(actions(plan), want)
+	each := func(near string) string {
+		return "note \"a\" {\n for_each = toset([\"x\", \"y\"])\n}\nnote \"b\" {\n near = " + near + "\n}\n" +
+			"moved {\n from = note.a\n to = note.a[\"x\"]\n}"
 	}
-	each := "note \"a\" {\n for_each = toset([\"x\", \"y\"])\n}\nnote \"b\" {\n near = note.a\n}"
-	b.locked(func(lock *state.Lock) {
-		plan, _ := b.planMoved(each, one, x)
-		if _, diags := b.p.Apply(context.Background(), plan, lock, nil, nil); diags.HasErrors() {
-			t.Fatal(diags)
-		}
-	})
+	b.want(b.mustPlan(each(`note.a["x"]`), planner.Options{}), `create note.a["y"]`)
+	all := each("note.a") // of them, from now on
+	b.want(b.mustPlan(all, planner.Options{}), "create note.a[\"y\"]\nupdate note.b")
+	b.mustApply(all, planner.Options{})
 	b.want(b.recorded(), "note.a[\"x\"]\nnote.a[\"y\"]\nnote.b")
-	plan, diags := b.planMoved(each, one, x)
-	if diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	b.want(actions(plan), "")
-}
-
-// planMoved is a plan of files with one more moved block.
-func (b *bench) planMoved(src string, from, to addr.Addr) (*planner.Plan, hcl.Diagnostics) {
-	b.t.Helper()
-	cfg := b.config(src)
-	cfg.Moved = append(cfg.Moved, hcl.Moved{From: from, To: to})
-	return b.p.Plan(context.Background(), cfg, b.snapshot(), planner.Options{})
+	b.want(b.mustPlan(all, planner.Options{}), "")
 }
 
 func TestMovedChain(t *testing.T) {
