@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/zclconf/go-cty/cty"
@@ -13,6 +15,7 @@ import (
 	"hostler/planner"
 	"hostler/planner/planfile"
 	"hostler/providers/runtime"
+	"hostler/state"
 )
 
 func planCommand(a *app, f *pflag.FlagSet) func([]string) error {
@@ -40,19 +43,32 @@ func planCommand(a *app, f *pflag.FlagSet) func([]string) error {
 		if err != nil {
 			return err
 		}
-		return p.plan(cfg, opt, out, detailed)
+		return p.plan(cfg, opt, lock.timeout, out, detailed)
 	}
 }
 
-// plan needs no lock: it reads a state that is whole at every moment, and an
-// apply checks that it still is the one.
-func (p *project) plan(cfg *hcl.Config, opt planner.Options, out string, detailed bool) error {
+// plan needs no lock as a rule: it reads a state that is whole at every
+// moment, and an apply checks that it still is the one. But where operations
+// are unfinished it looks for what they left and clears it away, which must
+// not happen to a run that is still at work.
+func (p *project) plan(cfg *hcl.Config, opt planner.Options, timeout time.Duration, out string, detailed bool) error {
 	snapshot, err := p.storeOf(cfg).Read()
 	if err != nil {
 		return p.reportError(err)
 	}
 	ctx, cancel := p.cancellable()
 	defer cancel()
+	if len(snapshot.Unfinished) == 0 {
+		return p.planFrom(ctx, cfg, snapshot, opt, out, detailed)
+	}
+	l, err := p.lock(ctx, p.storeOf(cfg), "plan", timeout)
+	if err != nil {
+		return interruptedOr(ctx, p.reportError(err))
+	}
+	return p.unlock(l, p.planFrom(ctx, cfg, l.Snapshot(), opt, out, detailed))
+}
+
+func (p *project) planFrom(ctx context.Context, cfg *hcl.Config, snapshot *state.Snapshot, opt planner.Options, out string, detailed bool) error {
 	stop := p.Start()
 	defer stop()
 	opt.On = p.Event
@@ -67,6 +83,7 @@ func (p *project) plan(cfg *hcl.Config, opt planner.Options, out string, detaile
 			return p.reportError(err)
 		}
 	}
+	var err error
 	if end.Capacity, err = p.capacity(plan, diags); err != nil {
 		return p.reportError(err)
 	}

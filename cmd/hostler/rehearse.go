@@ -124,7 +124,7 @@ func (r *rehearsal) publish() error {
 
 func (r *rehearsal) play() error {
 	r.act("What apply would do")
-	switch err := r.plan(r.cfg, planner.Options{}, "", true); {
+	switch err := r.plan(r.cfg, planner.Options{}, 0, "", true); {
 	case err == nil:
 		return r.reportError(errors.New("Nothing to rehearse\n\nThe configuration declares no objects."))
 	case err != exitCode(exitChanges):
@@ -145,7 +145,7 @@ func (r *rehearsal) play() error {
 	}
 	if meddled > 0 {
 		r.act("What plan makes of it")
-		if err := r.plan(r.cfg, planner.Options{}, "", true); err != nil && err != exitCode(exitChanges) {
+		if err := r.plan(r.cfg, planner.Options{}, 0, "", true); err != nil && err != exitCode(exitChanges) {
 			return err
 		}
 		r.act("Repair")
@@ -170,7 +170,7 @@ func (r *rehearsal) play() error {
 
 // settled wants a plan without changes.
 func (r *rehearsal) settled() error {
-	err := r.plan(r.cfg, planner.Options{}, "", true)
+	err := r.plan(r.cfg, planner.Options{}, 0, "", true)
 	if err == exitCode(exitChanges) {
 		return r.reportError(errors.New("The configuration does not settle\n\nA plan right after an apply should have nothing to change. This is a bug of hostler; the plan above shows where."))
 	}
