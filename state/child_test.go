@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -19,7 +20,7 @@ type step struct {
 
 func session() []step {
 	a, b, c, d := image("a"), image("b"), image("c").Instance("x"), image("d")
-	begin := func(l *Lock) error { return l.Begin(d, Intent{Create, resource(`{"n":"d"}`, a)}) }
+	begin := func(l *Lock) error { return l.Begin(d, intent(Create, resource(`{"n":"d"}`, a))) }
 	var steps []step
 	run := func(calls ...func(*Lock) error) {
 		steps = append(steps, step{lock: true})
@@ -28,15 +29,15 @@ func session() []step {
 		}
 	}
 	run(
-		func(l *Lock) error { return l.Begin(a, Intent{Create, resource(`{"n":"a"}`)}) },
+		func(l *Lock) error { return l.Begin(a, intent(Create, resource(`{"n":"a"}`))) },
 		func(l *Lock) error { return l.Put(a, resource(`{"n":"a"}`)) },
 		func(l *Lock) error { return l.Put(b, resource(`{"n":"b"}`, a)) },
 		func(l *Lock) error { return l.Move(a, image("a2")) },
 		func(l *Lock) error { return l.SetOutputs(map[string]Output{"o": {Value: json.RawMessage(`1`)}}) },
-		func(l *Lock) error { return l.Begin(c, Intent{Create, resource(`{"n":"c"}`)}) }, // stays open
+		func(l *Lock) error { return l.Begin(c, intent(Create, resource(`{"n":"c"}`))) }, // stays open
 	)
 	run(
-		func(l *Lock) error { return l.Begin(b, Intent{Delete, resource(`{"n":"b"}`)}) },
+		func(l *Lock) error { return l.Begin(b, intent(Delete, resource(`{"n":"b"}`))) },
 		func(l *Lock) error { return l.Put(b, nil) },
 		func(l *Lock) error { return l.Put(c, resource(`{"n":"c"}`)) },
 	)
@@ -69,9 +70,24 @@ func play(s *Store, after func(i int, err error)) {
 	}
 }
 
+// quickExit keeps a child of a test with -race from sleeping a second when it
+// is done. What the race detector saw until then it has said.
+const quickExit = "GORACE=atexit_sleep_ms=0"
+
+// endOfRun is what a traced child prints after each store.
+const endOfRun = "end\n"
+
 // child is what the test binary does when a test has started it.
 func child(script string) {
-	s := Open(os.Getenv("STATE_TEST_PATH"))
+	for _, path := range strings.Split(os.Getenv("STATE_TEST_PATH"), "\n") {
+		childOn(script, Open(path))
+		if os.Getenv("STATE_TEST_TRACED") != "" {
+			fmt.Print(endOfRun)
+		}
+	}
+}
+
+func childOn(script string, s *Store) {
 	fail := func(err error) {
 		if err != nil {
 			fmt.Println("error", err)
@@ -87,6 +103,14 @@ func child(script string) {
 			}
 			fmt.Println("done")
 		})
+	case "next":
+		l, err := s.Lock(context.Background(), LockInfo{Operation: "next"})
+		fail(err)
+		fmt.Println("done")
+		fail(l.Put(image("next"), resource(`{}`)))
+		fmt.Println("done")
+		fail(l.Close())
+		fmt.Println("done")
 	case "recover":
 		_, err := s.Recover(context.Background(), LockInfo{Operation: "recover"}, false)
 		fail(err)
@@ -105,7 +129,7 @@ func child(script string) {
 	case "hold": // until killed
 		l, err := s.Lock(context.Background(), LockInfo{Operation: "hold"})
 		fail(err)
-		fail(l.Begin(image("held"), Intent{Create, resource(`{}`)}))
+		fail(l.Begin(image("held"), intent(Create, resource(`{}`))))
 		fmt.Println("holding")
 		time.Sleep(time.Hour)
 	case "flood": // many writers, until killed
@@ -116,7 +140,7 @@ func child(script string) {
 			wg.Go(func() {
 				for i := 0; ; i++ {
 					a := image(fmt.Sprintf("p%d_w%d_%d", os.Getpid(), w, i))
-					fail(l.Begin(a, Intent{Create, resource(`{}`)}))
+					fail(l.Begin(a, intent(Create, resource(`{}`))))
 					fmt.Println("begun", a)
 					fail(l.Put(a, resource(`{}`)))
 					fmt.Println("put", a)

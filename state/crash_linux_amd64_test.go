@@ -22,14 +22,6 @@ func models(t *testing.T, start func(*Store)) []*Snapshot {
 	return list
 }
 
-// inMemory puts the folders of a sweep where a sync costs nothing; that one
-// happens is what counts here, and TestPowerCut sees it.
-func inMemory(t *testing.T) {
-	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
-		t.Setenv("TMPDIR", "/dev/shm")
-	}
-}
-
 // starts are the states from which the session is run.
 func starts(t *testing.T) map[string]func(*Store) {
 	return map[string]func(*Store){
@@ -44,7 +36,7 @@ func starts(t *testing.T) map[string]func(*Store) {
 			}
 			l := lock(t, s)
 			must(t, l.Put(image("old"), resource(`{"n":3}`)))
-			must(t, l.Begin(image("lost"), Intent{Create, resource(`{}`)}))
+			must(t, l.Begin(image("lost"), intent(Create, resource(`{}`))))
 			l.abandon()
 			f, err := os.OpenFile(s.journalPath(), os.O_APPEND|os.O_WRONLY, 0)
 			must(t, err)
@@ -86,89 +78,164 @@ func intact(t *testing.T, s *Store, want []*Snapshot, acknowledged int) {
 	}
 }
 
-// sweep runs the session once for every changing syscall it makes, each time
-// deciding about that one and those after it; from both starts, or the named one.
-func sweep(t *testing.T, from string, decide func(nth int, c call) verdict, check func(t *testing.T, s *Store, want []*Snapshot, printed string, hit *call)) {
+// A kill at any changing syscall.
+func TestKilledAtEverySyscall(t *testing.T) {
+	t.Parallel()
+	for name, start := range starts(t) {
+		want := models(t, start)
+		s := newStore(t)
+		start(s)
+		f, _ := filmed(t, "session", s)
+		for i, m := range f.moments {
+			if i > 0 && m.call.name == "fsync" {
+				continue // a kill finds the same as before it
+			}
+			if !t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) { intact(t, f.killedAt(i), want, m.acknowledged) }) {
+				t.Fatalf("%s: stopped after %s", name, m.call)
+			}
+		}
+		if points := len(f.moments); points < 60 || f.now.acknowledged != len(want)-1 {
+			t.Errorf("%s: only %d points, %d steps", name, points, f.now.acknowledged)
+		}
+		t.Logf("%s: %d points", name, len(f.moments))
+	}
+}
+
+func TestKilledInTheMiddleOfEveryWrite(t *testing.T) {
+	t.Parallel()
+	start := starts(t)["nothing"]
+	want := models(t, start)
+	s := newStore(t)
+	f, _ := filmed(t, "session", s)
+	writes := 0
+	for i, m := range f.moments {
+		if s := f.tornAt(i); s != nil {
+			writes++
+			intact(t, s, want, m.acknowledged)
+		}
+	}
+	if writes < 15 {
+		t.Errorf("only %d writes", writes)
+	}
+}
+
+// A real kill, in the middle of a write too, leaves what the film of a session
+// says that it leaves.
+func TestKilledAsFilmed(t *testing.T) {
+	t.Parallel()
+	for name, start := range starts(t) {
+		want := models(t, start)
+		s := newStore(t)
+		start(s)
+		f, _ := filmed(t, "session", s)
+		kills := map[bool]int{} // in the middle of a write, and before another call
+		for i, m := range f.moments {
+			if m.call.nth == 0 || m.call.nth%12 != 0 {
+				continue
+			}
+			torn := m.call.name == "write"
+			kills[torn]++
+			s := newStore(t)
+			start(s)
+			printed := trace(t, "session", []*Store{s}, watcher{before: func(_ int, c call) verdict {
+				return verdict{kill: c.nth == m.call.nth && !torn, torn: c.nth == m.call.nth && torn}
+			}})[0]
+			if done := strings.Count(printed, "done\n"); strings.Contains(printed, "error") || done != m.acknowledged {
+				t.Fatalf("%s: killed at %s, printed %q after %d steps", name, m.call, printed, m.acknowledged)
+			}
+			model := f.killedAt(i - 1)
+			if torn {
+				model = f.tornAt(i)
+			}
+			if got, filmed := layout(t, s), layout(t, model); !reflect.DeepEqual(got, filmed) {
+				t.Fatalf("%s: killed at %s, left\n%v\nfilmed\n%v", name, m.call, got, filmed)
+			}
+			intact(t, s, want, m.acknowledged)
+		}
+		if kills[true] < 2 || kills[false] < 10 {
+			t.Errorf("%s: only %v", name, kills)
+		}
+	}
+}
+
+// layout tells two folders apart in which the same has been recorded: which
+// name has how many bytes, but for what differs from run to run, and is the
+// same file as which other.
+func layout(t *testing.T, s *Store) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	first := map[uint64]string{}
+	entries, err := os.ReadDir(filepath.Dir(s.Path()))
+	must(t, err)
+	for _, e := range entries {
+		info, err := e.Info()
+		must(t, err)
+		ino := info.Sys().(*syscall.Stat_t).Ino
+		if first[ino] == "" {
+			first[ino] = e.Name()
+		}
+		size := info.Size()
+		if strings.HasSuffix(e.Name(), ".lock") {
+			size = min(size, 1)
+		}
+		files[e.Name()] = fmt.Sprintf("%d bytes, %s", size, first[ino])
+	}
+	return files
+}
+
+// sweep runs the session once for every point at which it can be disturbed,
+// each time deciding about that one and those after it; from both starts, or
+// the named one. points counts those among the syscalls of a session.
+func sweep(t *testing.T, from string, points func(calls []call) int, decide func(nth int, c call) verdict,
+	check func(t *testing.T, s *Store, want []*Snapshot, printed string, hit *call)) {
 	for name, start := range starts(t) {
 		if from != "" && name != from {
 			continue
 		}
 		want := models(t, start)
-		points := 0
-		for nth := 1; ; nth++ {
-			s := newStore(t)
-			start(s)
-			var hit *call
-			printed := trace(t, "session", s.Path(), filepath.Dir(s.Path()), watcher{before: func(c call) verdict {
-				v := decide(nth, c)
-				if v != (verdict{}) && hit == nil {
-					hit = &c
-				}
-				return v
-			}})
-			where := "at the end"
-			if hit != nil {
-				where = fmt.Sprintf("at %s", hit)
-			}
-			if !t.Run(fmt.Sprintf("%s/%d", name, nth), func(t *testing.T) { check(t, s, want, printed, hit) }) {
-				t.Fatalf("%s: stopped %s, printed %q", name, where, printed)
-			}
-			if hit == nil {
-				break
-			}
-			points++
-		}
-		if points < 40 {
-			t.Errorf("%s: only %d points", name, points)
-		}
-		t.Logf("%s: %d points", name, points)
-	}
-}
-
-func TestKilledAtEverySyscall(t *testing.T) {
-	inMemory(t)
-	sweep(t, "", func(nth int, c call) verdict { return verdict{kill: c.nth == nth} },
-		func(t *testing.T, s *Store, want []*Snapshot, printed string, hit *call) {
-			done := strings.Count(printed, "done\n")
-			if strings.Contains(printed, "error") || hit == nil && done != len(want)-1 {
-				t.Fatalf("printed %q", printed)
-			}
-			intact(t, s, want, done)
-		})
-}
-
-func TestKilledInTheMiddleOfEveryWrite(t *testing.T) {
-	inMemory(t)
-	// A call that is no write is let through, and makes this a run to the end.
-	writes := []int{}
-	s := newStore(t)
-	trace(t, "session", s.Path(), filepath.Dir(s.Path()), watcher{after: func(c call, _ int) {
-		if c.name == "write" {
-			writes = append(writes, c.nth)
-		}
-	}})
-	want := models(t, func(*Store) {})
-	for _, nth := range writes {
 		s := newStore(t)
-		printed := trace(t, "session", s.Path(), filepath.Dir(s.Path()), watcher{before: func(c call) verdict {
-			return verdict{torn: c.nth == nth}
-		}})
-		done := strings.Count(printed, "done\n")
-		if strings.Contains(printed, "error") || done == len(want)-1 && nth != writes[len(writes)-1] {
-			t.Fatalf("write %d: printed %q", nth, printed)
+		start(s)
+		var calls []call
+		trace(t, "session", []*Store{s}, watcher{after: func(_ int, c call, _ int) { calls = append(calls, c) }})
+		n := points(calls)
+		stores := make([]*Store, n+1) // the last one is not disturbed
+		for i := range stores {
+			stores[i] = newStore(t)
+			start(stores[i])
 		}
-		intact(t, s, want, done)
-	}
-	if len(writes) < 15 {
-		t.Errorf("only %d writes", len(writes))
+		hits := make([]*call, n+1)
+		printed := trace(t, "session", stores, watcher{before: func(run int, c call) verdict {
+			v := decide(run+1, c)
+			if v != (verdict{}) && hits[run] == nil {
+				hits[run] = &c
+			}
+			return v
+		}})
+		for i, s := range stores {
+			where := "at the end"
+			if hits[i] != nil {
+				where = fmt.Sprintf("at %s", hits[i])
+			}
+			if (hits[i] == nil) != (i == n) {
+				t.Fatalf("%s: run %d of %d was disturbed %s", name, i+1, n+1, where)
+			}
+			if !t.Run(fmt.Sprintf("%s/%d", name, i+1), func(t *testing.T) { check(t, s, want, printed[i], hits[i]) }) {
+				t.Fatalf("%s: stopped %s, printed %q", name, where, printed[i])
+			}
+		}
+		if n < 40 {
+			t.Errorf("%s: only %d points", name, n)
+		}
+		t.Logf("%s: %d points", name, n)
 	}
 }
 
 // A syscall that fails once is reported if it mattered, and loses nothing.
 func TestEverySyscallFailsOnce(t *testing.T) {
-	inMemory(t)
+	t.Parallel()
+	all := func(calls []call) int { return len(calls) }
 	for from, errno := range map[string]syscall.Errno{"nothing": syscall.EIO, "remains": syscall.ENOSPC} {
-		sweep(t, from, func(nth int, c call) verdict {
+		sweep(t, from, all, func(nth int, c call) verdict {
 			if c.nth == nth {
 				return verdict{fail: errno}
 			}
@@ -193,9 +260,18 @@ func TestEverySyscallFailsOnce(t *testing.T) {
 
 // The disk is full from some point on.
 func TestDiskFullFromEveryCallOn(t *testing.T) {
-	inMemory(t)
+	t.Parallel()
 	growing := 0
-	sweep(t, "", func(nth int, c call) verdict {
+	count := func(calls []call) int {
+		n := 0
+		for _, c := range calls {
+			if c.grow {
+				n++
+			}
+		}
+		return n
+	}
+	sweep(t, "", count, func(nth int, c call) verdict {
 		if c.nth == 1 {
 			growing = 0
 		}
@@ -214,33 +290,58 @@ func TestDiskFullFromEveryCallOn(t *testing.T) {
 	})
 }
 
+// On a file system without links everything is copied instead.
+func TestNoLinks(t *testing.T) {
+	t.Parallel()
+	for name, start := range starts(t) {
+		want := models(t, start)
+		s := newStore(t)
+		start(s)
+		refused := 0
+		noLinks := watcher{before: func(_ int, c call) verdict {
+			if c.name != "link" {
+				return verdict{}
+			}
+			refused++
+			return verdict{fail: syscall.EPERM}
+		}}
+		printed := trace(t, "session", []*Store{s}, noLinks)[0]
+		if strings.Count(printed, "done\n") != len(want)-1 || refused < 3 {
+			t.Fatalf("%s: refused %d links, printed %q", name, refused, printed)
+		}
+		intact(t, s, want, len(want)-1)
+		before := read(t, s)
+		must(t, os.WriteFile(s.Path(), []byte("{"), 0o600))
+		if printed := trace(t, "recover", []*Store{s}, noLinks)[0]; printed != "done\n" {
+			t.Fatalf("%s: printed %q", name, printed)
+		}
+		same(t, read(t, s), before)
+		if kept, err := os.ReadFile(s.Path() + ".damaged-1"); err != nil || string(kept) != "{" {
+			t.Fatalf("%s: kept %q, %v", name, kept, err)
+		}
+	}
+}
+
 // Recover itself may be killed anywhere, and run again.
 func TestRecoverKilledAtEverySyscall(t *testing.T) {
-	inMemory(t)
-	whole := newStore(t)
-	starts(t)["remains"](whole)
-	want := read(t, whole)
-	for nth := 1; ; nth++ {
-		s := copyOf(t, whole)
-		must(t, os.WriteFile(s.Path(), []byte("{"), 0o600))
-		hit := false
-		trace(t, "recover", s.Path(), filepath.Dir(s.Path()), watcher{before: func(c call) verdict {
-			hit = hit || c.nth == nth
-			return verdict{kill: c.nth == nth}
-		}})
+	t.Parallel()
+	s := newStore(t)
+	starts(t)["remains"](s)
+	want := read(t, s)
+	must(t, os.WriteFile(s.Path(), []byte("{"), 0o600))
+	f, _ := filmed(t, "recover", s)
+	for i, m := range f.moments {
+		s := f.killedAt(i)
 		if snap, err := s.Read(); err == nil {
 			same(t, snap, want)
 		}
 		if _, err := s.Recover(t.Context(), LockInfo{}, false); err != nil {
-			t.Fatalf("killed at %d: %v", nth, err)
+			t.Fatalf("killed after %s: %v", m.call, err)
 		}
 		same(t, read(t, s), want)
 		rebuilds(t, s, want)
-		if !hit {
-			if nth < 20 {
-				t.Errorf("only %d points", nth)
-			}
-			break
-		}
+	}
+	if len(f.moments) < 20 {
+		t.Errorf("only %d points", len(f.moments))
 	}
 }

@@ -3,6 +3,8 @@ package state
 import (
 	"errors"
 	"fmt"
+
+	"hostler/state/internal/book"
 )
 
 // DamagedError refuses files that cannot be trusted. Nothing was changed.
@@ -24,33 +26,12 @@ const (
 	adviceNewer   = "use that hostler or a later one (`hostler state recover` cannot help: nothing is broken)"
 )
 
-// damage is what a parser has against a file.
-type damage struct {
-	kind   damageKind
-	reason string
-}
-
-type damageKind int
-
-const (
-	broken damageKind = iota
-	edited
-	foreign
-	newer
-)
-
-func (d *damage) Error() string { return d.reason }
-
-func damagef(format string, args ...any) *damage {
-	return &damage{reason: fmt.Sprintf(format, args...)}
-}
-
 // damagedAt says in which file the damage is.
 func damagedAt(path string, err error) error {
-	var d *damage
+	var d *book.Damage
 	if !errors.As(err, &d) {
 		return fmt.Errorf("read state %q: %w", path, err)
 	}
-	advice := [...]string{broken: adviceRecover, edited: adviceEdited, foreign: adviceForeign, newer: adviceNewer}
-	return &DamagedError{Path: path, Reason: d.reason, Advice: advice[d.kind]}
+	advice := [...]string{book.Broken: adviceRecover, book.Edited: adviceEdited, book.Foreign: adviceForeign, book.Newer: adviceNewer}
+	return &DamagedError{Path: path, Reason: d.Reason, Advice: advice[d.Kind]}
 }

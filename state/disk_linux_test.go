@@ -100,7 +100,7 @@ func TestNotAllowed(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	must(t, errors.Join(os.Remove(s.Path()), os.Remove(s.lockPath())))
+	must(t, errors.Join(os.Remove(s.Path()), os.Remove(s.lockFile().Path)))
 	must(t, os.Chmod(dir, 0o500))
 	defer os.Chmod(dir, 0o700)
 	if _, err := s.Lock(t.Context(), LockInfo{}); !errors.Is(err, os.ErrPermission) {

@@ -1,7 +1,6 @@
 package state
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,6 +9,9 @@ import (
 	"sync"
 
 	"hostler/hcl/addr"
+	"hostler/state/internal/book"
+	"hostler/state/internal/durable"
+	"hostler/state/internal/lockfile"
 )
 
 // Lock is the right to write, of one process at a time. Its methods may be
@@ -20,7 +22,7 @@ import (
 // was acknowledged before is safe.
 type Lock struct {
 	store   *Store
-	guard   *guard
+	guard   *lockfile.Guard
 	start   *Snapshot
 	lineage string // also while there is no state file yet
 	base    uint64 // serial of the state file
@@ -28,7 +30,7 @@ type Lock struct {
 	// mu guards the order of records: what is in view is what the journal says
 	// or will say once the batches have been written.
 	mu     sync.Mutex
-	view   *view
+	view   *book.View
 	next   *batch // gathers records while another is being written
 	err    error  // the first of the disk
 	closed bool
@@ -36,7 +38,7 @@ type Lock struct {
 	// writing guards the files.
 	writing sync.Mutex
 	exists  bool
-	journal *journal
+	journal *durable.Log
 	syncs   int
 }
 
@@ -52,55 +54,37 @@ type batch struct {
 // folds what an earlier run left in the journal. A passed deadline is a
 // *LockedError, a state that cannot be trusted a *DamagedError.
 func (s *Store) Lock(ctx context.Context, who LockInfo) (*Lock, error) {
-	g, err := s.acquire(ctx, who)
+	g, err := s.lockFile().Acquire(ctx, who)
 	if err != nil {
 		return nil, err
 	}
 	l, err := s.openLocked(g)
 	if err != nil {
-		return nil, errors.Join(err, g.release())
+		return nil, errors.Join(err, g.Release())
 	}
 	return l, nil
 }
 
-func (s *Store) openLocked(g *guard) (*Lock, error) {
+func (s *Store) openLocked(g *lockfile.Guard) (*Lock, error) {
 	d, err := s.load()
 	if err != nil {
 		return nil, err
 	}
 	s.tidy()
-	if d.journal != nil {
-		if err := s.settle(d); err != nil {
-			return nil, err
-		}
-		if d, err = s.load(); err != nil {
-			return nil, err
-		}
+	if d, err = s.settle(d); err != nil {
+		return nil, err
 	}
-	l := &Lock{store: s, guard: g, start: d.view.snapshot(), view: d.view,
-		lineage: d.view.lineage, base: d.fileSerial, exists: d.exists}
+	l := &Lock{store: s, guard: g, start: d.view.Snapshot(), view: d.view,
+		lineage: d.view.Lineage(), base: d.fileSerial, exists: d.exists}
 	if !d.exists {
 		l.lineage = rand.Text()
 	}
 	if d.journal != nil {
-		if l.journal, err = openJournal(s.journalPath(), d.journal.size); err != nil {
+		if l.journal, err = durable.OpenLog(s.journalPath(), d.journal.Size); err != nil {
 			return nil, fmt.Errorf("open the journal: %w", err)
 		}
 	}
 	return l, nil
-}
-
-// settle makes what a dead run left in the journal as durable as if it had
-// been acknowledged, drops its torn line, and folds.
-func (s *Store) settle(d *disk) error {
-	j, err := openJournal(s.journalPath(), d.journal.size)
-	if err != nil {
-		return fmt.Errorf("open the journal: %w", err)
-	}
-	if err := errors.Join(syncFile(j.f), j.f.Close()); err != nil {
-		return fmt.Errorf("settle the journal: %w", err)
-	}
-	return s.fold()
 }
 
 // Snapshot returns the state as it was when the lock was taken, with the
@@ -110,9 +94,7 @@ func (l *Lock) Snapshot() *Snapshot { return l.start }
 
 // Begin records what is about to be done to the object of a, before it is.
 func (l *Lock) Begin(a addr.Addr, intent Intent) error {
-	err := l.record(func() (record, bool, error) {
-		return record{Do: doBegin, Address: a, Intent: &intent}, false, nil
-	})
+	err := l.record(func() ([]byte, error) { return l.view.Begin(a, intent) })
 	if err != nil {
 		return fmt.Errorf("record intent to %s %s: %w", intent.Op, a, err)
 	}
@@ -122,14 +104,7 @@ func (l *Lock) Begin(a addr.Addr, intent Intent) error {
 // Put records the object of a as it is now, nil if there is none, and closes
 // what was begun on it. To put what is there already changes nothing.
 func (l *Lock) Put(a addr.Addr, r *Resource) error {
-	err := l.record(func() (record, bool, error) {
-		have := l.view.resources[a]
-		if r == nil {
-			return record{Do: doRemove, Address: a}, have != nil, nil
-		}
-		same, err := equal(have, r)
-		return record{Do: doPut, Address: a, Resource: r}, !same, err
-	})
+	err := l.record(func() ([]byte, error) { return l.view.Put(a, r) })
 	if err != nil {
 		return fmt.Errorf("record %s: %w", a, err)
 	}
@@ -139,9 +114,7 @@ func (l *Lock) Put(a addr.Addr, r *Resource) error {
 // Move gives the object of from the address to, also in the dependencies of
 // others. It is an error if there is none, or one at to.
 func (l *Lock) Move(from, to addr.Addr) error {
-	err := l.record(func() (record, bool, error) {
-		return record{Do: doMove, Address: from, To: to}, true, l.view.canMove(from, to)
-	})
+	err := l.record(func() ([]byte, error) { return l.view.Move(from, to) })
 	if err != nil {
 		return fmt.Errorf("move %s to %s: %w", from, to, err)
 	}
@@ -151,36 +124,19 @@ func (l *Lock) Move(from, to addr.Addr) error {
 // SetOutputs records all output values. To set those that are there already
 // changes nothing.
 func (l *Lock) SetOutputs(outputs map[string]Output) error {
-	err := l.record(func() (record, bool, error) {
-		checked, err := checkedOutputs(outputs)
-		if err != nil {
-			return record{}, false, err
-		}
-		same, err := equal(l.view.outputs, checked)
-		return record{Do: doOutputs, Outputs: checked}, !same, err
-	})
+	err := l.record(func() ([]byte, error) { return l.view.SetOutputs(outputs) })
 	if err != nil {
 		return fmt.Errorf("record outputs: %w", err)
 	}
 	return nil
 }
 
-// equal reports whether two values are written the same.
-func equal(a, b any) (bool, error) {
-	x, err := compact(a)
-	if err != nil {
-		return false, err
-	}
-	y, err := compact(b)
-	return bytes.Equal(x, y), err
-}
-
-// record adds one line to the journal and returns when it is durable. what is
-// called under mu and says what to record and whether that changes the state;
-// a record that neither does nor opens or closes an intent is left out.
-func (l *Lock) record(what func() (record, bool, error)) error {
+// record writes the line that change makes of the view, and returns when it is
+// durable, and with it everything that the view says; change is called under
+// mu.
+func (l *Lock) record(change func() (line []byte, err error)) error {
 	l.mu.Lock()
-	b, first, err := l.enqueue(what)
+	b, first, err := l.enqueue(change)
 	l.mu.Unlock()
 	switch {
 	case err != nil:
@@ -195,34 +151,18 @@ func (l *Lock) record(what func() (record, bool, error)) error {
 	return b.err
 }
 
-// enqueue puts the record into the batch that is written next; first says
-// that the caller is the one to write it.
-func (l *Lock) enqueue(what func() (record, bool, error)) (b *batch, first bool, err error) {
+// enqueue puts the line into the batch that is written next; first says that
+// the caller is the one to write it.
+func (l *Lock) enqueue(change func() ([]byte, error)) (b *batch, first bool, err error) {
 	if l.closed {
 		return nil, false, errors.New("the state is not locked any more")
 	}
 	if l.err != nil {
 		return nil, false, l.err
 	}
-	rec, changes, err := what()
+	line, err := change()
 	if err != nil {
 		return nil, false, err
-	}
-	rec.Serial = l.view.serial
-	if changes {
-		rec.Serial++
-	}
-	if err := rec.check(); err != nil {
-		return nil, false, err
-	}
-	var line []byte
-	if changes || rec.Do == doBegin || l.view.intents.open[rec.Address] != nil {
-		if line, err = encodeLine(rec); err != nil {
-			return nil, false, err
-		}
-		if err := l.view.apply(rec); err != nil {
-			return nil, false, err
-		}
 	}
 	if first = l.next == nil; first {
 		l.next = &batch{done: make(chan struct{})}
@@ -264,7 +204,7 @@ func (l *Lock) append(lines []byte) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	if err := l.guard.check(); err != nil {
+	if err := l.guard.Check(); err != nil {
 		return err
 	}
 	if !l.exists {
@@ -279,7 +219,7 @@ func (l *Lock) append(lines []byte) error {
 		}
 	}
 	l.syncs++
-	return l.journal.append(lines)
+	return l.journal.Append(lines)
 }
 
 func (l *Lock) openNew() error {
@@ -291,7 +231,7 @@ func (l *Lock) openNew() error {
 	if err != nil {
 		return err
 	}
-	l.journal, err = openJournal(path, info.Size())
+	l.journal, err = durable.OpenLog(path, info.Size())
 	return err
 }
 
@@ -315,9 +255,9 @@ func (l *Lock) Close() error {
 	err := l.err
 	l.mu.Unlock()
 	if l.journal != nil {
-		err = errors.Join(err, l.journal.f.Close())
+		err = errors.Join(err, l.journal.Close())
 		if err == nil {
-			err = l.guard.check()
+			err = l.guard.Check()
 		}
 		if err == nil {
 			err = l.store.fold()
@@ -326,5 +266,11 @@ func (l *Lock) Close() error {
 	if err != nil {
 		err = fmt.Errorf("close state %q (the journal keeps what was recorded): %w", l.store.path, err)
 	}
-	return errors.Join(err, l.guard.release())
+	return errors.Join(err, l.guard.Release())
 }
+
+// ForceUnlock takes the lock with that ID away from a holder on another host,
+// which can no longer write then. A live holder on this host is refused, and
+// a dead one needs none of this: if nobody holds the lock the error is
+// ErrNotLocked.
+func (s *Store) ForceUnlock(id string) error { return s.lockFile().ForceUnlock(id) }

@@ -2,7 +2,9 @@ package state
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -18,11 +20,19 @@ import (
 func start(t *testing.T, script, path string) (*exec.Cmd, io.Reader) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "STATE_TEST_CHILD="+script, "STATE_TEST_PATH="+path)
+	cmd.Env = append(os.Environ(), "STATE_TEST_CHILD="+script, "STATE_TEST_PATH="+path, quickExit)
 	out, err := cmd.StdoutPipe()
 	must(t, err)
+	var complaints bytes.Buffer
+	cmd.Stderr = &complaints
 	must(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if complaints.Len() > 0 {
+			t.Errorf("%s complained: %s", script, &complaints)
+		}
+	})
 	return cmd, out
 }
 
@@ -37,7 +47,7 @@ func hold(t *testing.T, s *Store) *exec.Cmd {
 }
 
 func TestProcessesTakeTurns(t *testing.T) {
-	s := newStore(t)
+	s := newStoreOnDisk(t)
 	var cmds []*exec.Cmd
 	for range 4 {
 		cmd, out := start(t, "count", s.Path())
@@ -52,40 +62,20 @@ func TestProcessesTakeTurns(t *testing.T) {
 	}
 }
 
+// The death of the holder frees the lock, and its intent is there.
 func TestWaiting(t *testing.T) {
 	s := newStore(t)
 	cmd := hold(t, s)
-	told := 0
-	var holder LockInfo
-	s.OnWait = func(h LockInfo) { told++; holder = h }
+	var told []LockInfo
+	s.OnWait = func(h LockInfo) { told = append(told, h) }
 	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
 	defer cancel()
 	_, err := s.Lock(ctx, LockInfo{})
 	locked, ok := errors.AsType[*LockedError](err)
-	if !ok || locked.Holder != holder || told != 1 {
-		t.Fatalf("%v, told %d times of %v", err, told, holder)
-	}
-	host, _ := os.Hostname()
-	if holder.PID != cmd.Process.Pid || holder.Operation != "hold" || holder.Host != host || holder.ID == "" ||
-		holder.User == "" || time.Since(holder.Since) > time.Minute {
-		t.Fatalf("holder %+v", holder)
-	}
-	if !strings.Contains(err.Error(), "hold by ") {
-		t.Errorf("says %v", err)
+	if !ok || locked.Path != s.Path() || len(told) != 1 || locked.Holder != told[0] || told[0].PID != cmd.Process.Pid {
+		t.Fatalf("%v, told of %v", err, told)
 	}
 
-	ctx, cancel = context.WithCancel(t.Context())
-	cancel()
-	if _, err := s.Lock(ctx, LockInfo{}); !errors.Is(err, context.Canceled) {
-		t.Fatalf("cancelled: %v", err)
-	}
-	ctx, cancel = context.WithTimeout(t.Context(), -time.Second)
-	defer cancel()
-	if _, err := s.Lock(ctx, LockInfo{}); !errors.As(err, &locked) {
-		t.Fatalf("no time to wait: %v", err)
-	}
-
-	// The death of the holder frees the lock, and its intent is there.
 	done := make(chan struct{})
 	go func() {
 		time.Sleep(50 * time.Millisecond)
@@ -98,38 +88,6 @@ func TestWaiting(t *testing.T) {
 		t.Fatalf("unfinished %v", u)
 	}
 	must(t, l.Close())
-	ctx, cancel = context.WithTimeout(t.Context(), -time.Second)
-	defer cancel()
-	l, err = s.Lock(ctx, LockInfo{}) // no time to wait, but no need either
-	must(t, err)
-	must(t, l.Close())
-}
-
-func TestForceUnlock(t *testing.T) {
-	s := newStore(t)
-	if err := s.ForceUnlock("x"); !errors.Is(err, ErrNotLocked) {
-		t.Fatalf("never locked: %v", err)
-	}
-	l := lock(t, s)
-	id := readHolder(s.lockPath()).ID
-	if err := s.ForceUnlock("x"); err == nil || !strings.Contains(err.Error(), id) {
-		t.Fatalf("wrong ID: %v", err)
-	}
-	err := s.ForceUnlock(id)
-	if err == nil || !strings.Contains(err.Error(), "kill ") || !strings.Contains(err.Error(), "apply by ") {
-		t.Fatalf("a live holder: %v", err)
-	}
-	must(t, l.Put(image("a"), resource(`{}`)))
-	must(t, l.Close())
-	if err := s.ForceUnlock(id); !errors.Is(err, ErrNotLocked) {
-		t.Fatalf("closed: %v", err)
-	}
-	cmd := hold(t, s)
-	must(t, cmd.Process.Kill())
-	_ = cmd.Wait()
-	if err := s.ForceUnlock(readHolder(s.lockPath()).ID); !errors.Is(err, ErrNotLocked) {
-		t.Fatalf("a dead holder: %v", err)
-	}
 }
 
 // A holder on another host is put out, and cannot write any more.
@@ -137,15 +95,17 @@ func TestForceUnlockOfAnotherHost(t *testing.T) {
 	s := newStore(t)
 	old := lock(t, s)
 	must(t, old.Put(image("a"), resource(`{}`)))
-	info, err := os.ReadFile(s.lockPath())
+	info, err := os.ReadFile(s.lockFile().Path)
 	must(t, err)
 	host, err := os.Hostname()
 	must(t, err)
-	must(t, os.WriteFile(s.lockPath(), []byte(strings.Replace(string(info), `"host":"`+host+`"`, `"host":"elsewhere"`, 1)), 0o600))
+	must(t, os.WriteFile(s.lockFile().Path, []byte(strings.Replace(string(info), `"host":"`+host+`"`, `"host":"elsewhere"`, 1)), 0o600))
 	if err := s.ForceUnlock("x"); err == nil || !strings.Contains(err.Error(), "elsewhere") {
 		t.Fatalf("wrong ID: %v", err)
 	}
-	must(t, s.ForceUnlock(readHolder(s.lockPath()).ID))
+	var holder LockInfo
+	must(t, json.Unmarshal(info, &holder))
+	must(t, s.ForceUnlock(holder.ID))
 
 	l := lock(t, s)
 	must(t, l.Put(image("b"), resource(`{}`)))
@@ -169,7 +129,7 @@ func TestPutOutBeforeClose(t *testing.T) {
 	s := newStore(t)
 	old := lock(t, s)
 	must(t, old.Put(image("a"), resource(`{}`)))
-	must(t, os.Remove(s.lockPath()))
+	must(t, os.Remove(s.lockFile().Path))
 	l := lock(t, s)
 	must(t, l.Put(image("a"), nil))
 	if err := old.Close(); err == nil || !strings.Contains(err.Error(), "taken away") {
@@ -187,11 +147,11 @@ func TestPoisoned(t *testing.T) {
 	s := newStore(t)
 	l := lock(t, s)
 	must(t, l.Put(image("a"), resource(`{}`)))
-	must(t, l.journal.f.Close()) // every write fails from now on
+	must(t, l.journal.Close()) // every write fails from now on
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if err := l.Begin(image("b"), Intent{Create, resource(`{}`)}); !errors.Is(err, os.ErrClosed) {
+			if err := l.Begin(image("b"), intent(Create, resource(`{}`))); !errors.Is(err, os.ErrClosed) {
 				t.Errorf("begin: %v", err)
 			}
 		})
@@ -216,7 +176,7 @@ func TestPoisoned(t *testing.T) {
 func TestTornLine(t *testing.T) {
 	s := newStore(t)
 	l := lock(t, s)
-	must(t, l.Begin(image("a"), Intent{Create, resource(`{}`)}))
+	must(t, l.Begin(image("a"), intent(Create, resource(`{}`))))
 	l.abandon()
 	whole, err := os.ReadFile(s.journalPath())
 	must(t, err)
@@ -224,7 +184,7 @@ func TestTornLine(t *testing.T) {
 	before := read(t, s)
 	l = lock(t, s)
 	same(t, l.Snapshot(), before)
-	must(t, l.Begin(image("b"), Intent{Create, resource(`{}`)}))
+	must(t, l.Begin(image("b"), intent(Create, resource(`{}`))))
 	l.abandon()
 	if now, err := os.ReadFile(s.journalPath()); err != nil || strings.Contains(string(now), "torn") {
 		t.Fatalf("still there: %v", err)
@@ -235,15 +195,22 @@ func TestTornLine(t *testing.T) {
 }
 
 // Processes with many writers are killed at any moment, again and again on the
-// same state: what they were told stays.
+// same state: what they were told stays. Every other one is killed when it is
+// in full swing, however slow the machine is.
 func TestKilledAtRandom(t *testing.T) {
-	s := newStore(t)
+	s := newStoreOnDisk(t)
 	begun, put := map[string]bool{}, map[string]bool{}
 	for round := range 12 {
 		cmd, out := start(t, "flood", s.Path())
-		timer := time.AfterFunc(time.Duration(30+13*round)*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		kill := func() { time.AfterFunc(time.Duration(30+13*round)*time.Millisecond, func() { _ = cmd.Process.Kill() }) }
+		if round%2 == 0 {
+			kill()
+		}
 		lines := bufio.NewScanner(out)
-		for lines.Scan() {
+		for n := 1; lines.Scan(); n++ {
+			if round%2 == 1 && n == 50 {
+				kill()
+			}
 			what, which, _ := strings.Cut(lines.Text(), " ")
 			switch what {
 			case "begun":
@@ -254,7 +221,6 @@ func TestKilledAtRandom(t *testing.T) {
 				t.Fatal(lines.Text())
 			}
 		}
-		timer.Stop()
 		_ = cmd.Wait()
 		snap := read(t, s)
 		known := map[string]bool{}

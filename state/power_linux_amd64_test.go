@@ -2,163 +2,163 @@ package state
 
 import (
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"testing"
 )
 
-// moment is how the folder was after one syscall, and what of it was durable.
-type moment struct {
-	names        map[string]uint64 // inodes
-	dirSynced    bool
-	contents     map[uint64]string
-	durable      map[uint64]string
-	acknowledged int
-}
-
-// TestPowerCut makes, for every moment of the session, the folders that a
-// power cut could leave, and reads them. What happened to a name since the
-// last sync of the folder may be kept or lost, each name for itself; of a
-// file's content, what was synced is kept, and of the rest nothing, half, or
-// all.
+// A power cut at any moment of the session loses nothing, nor what the other
+// files need to rebuild the state.
 func TestPowerCut(t *testing.T) {
-	inMemory(t)
+	t.Parallel()
 	for name, start := range starts(t) {
 		want := models(t, start)
 		s := newStore(t)
 		start(s)
-		dir := filepath.Dir(s.Path())
-		held := map[uint64]*os.File{} // so that no inode number is used twice
-		defer func() {
-			for _, f := range held {
-				f.Close()
+		f, _ := filmed(t, "session", s)
+		folders := f.cuts(0, func(m moment, folder map[string]string) {
+			cut := newStoreWith(t, folder)
+			snap, err := cut.Read()
+			if err != nil {
+				t.Fatalf("%s: after %d steps: %v\n%v", name, m.acknowledged, err, slices.Sorted(maps.Keys(folder)))
 			}
-		}()
-		now := moment{names: map[string]uint64{}, contents: map[uint64]string{}, durable: map[uint64]string{}}
-		observe := func() {
-			now.names = map[string]uint64{}
-			must(t, fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
-				if err != nil || d.IsDir() {
-					return err
-				}
-				f, err := os.Open(filepath.Join(dir, name))
-				if err != nil {
-					return err
-				}
-				info, err := f.Stat()
-				if err != nil {
-					return err
-				}
-				ino := info.Sys().(*syscall.Stat_t).Ino
-				if held[ino] == nil {
-					held[ino] = f
-				} else {
-					f.Close()
-				}
-				data, err := os.ReadFile(filepath.Join(dir, name))
-				now.names[name], now.contents[ino] = ino, string(data)
-				return err
-			}))
+			if !alike(snap, want[m.acknowledged]) && !alike(snap, want[min(m.acknowledged+1, len(want)-1)]) {
+				same(t, snap, want[m.acknowledged])
+			}
+			rebuilds(t, cut, snap)
+		})
+		if folders < 60 || f.now.acknowledged < len(want)-2 {
+			t.Errorf("%s: %d folders from %d moments", name, folders, len(f.moments))
 		}
-		observe()
-		now.durable = maps.Clone(now.contents)
-		now.dirSynced = true
-		moments := []moment{now}
-		trace(t, "session", s.Path(), dir, watcher{after: func(c call, acknowledged int) {
-			now.contents, now.durable = maps.Clone(now.contents), maps.Clone(now.durable)
-			observe()
-			now.acknowledged, now.dirSynced = acknowledged, false
-			if c.name == "fsync" && c.path == dir {
-				now.dirSynced = true
-			} else if c.name == "fsync" {
-				ino := now.names[filepath.Base(c.path)]
-				now.durable[ino] = now.contents[ino]
-			}
-			moments = append(moments, now)
-		}})
-		tried := map[string]bool{}
-		since := 0
-		for i, m := range moments {
-			if m.dirSynced {
-				since = i
-			}
-			for _, names := range afterCutNames(moments[since : i+1]) {
-				for unsynced := range 3 {
-					folder := map[string]string{}
-					for name, ino := range names {
-						folder[name] = afterCut(m.durable[ino], m.contents[ino], unsynced)
-					}
-					key := fmt.Sprint(m.acknowledged, folder)
-					if tried[key] {
-						continue
-					}
-					tried[key] = true
-					cut := newStoreWith(t, folder)
-					snap, err := cut.Read()
-					if err != nil {
-						t.Fatalf("%s: moment %d, unsynced %d: %v\n%v", name, i, unsynced, err, slices.Sorted(maps.Keys(folder)))
-					}
-					if !alike(snap, want[m.acknowledged]) && !alike(snap, want[min(m.acknowledged+1, len(want)-1)]) {
-						same(t, snap, want[m.acknowledged])
-					}
-				}
-			}
-		}
-		if len(tried) < 60 || moments[len(moments)-1].acknowledged < len(want)-2 {
-			t.Errorf("%s: %d folders from %d moments", name, len(tried), len(moments))
-		}
-		t.Logf("%s: %d folders from %d moments", name, len(tried), len(moments))
+		t.Logf("%s: %d folders from %d moments", name, folders, len(f.moments))
 	}
 }
 
-// afterCutNames combines what each name meant at any of the moments.
-func afterCutNames(moments []moment) []map[string]uint64 {
-	const none = 0
-	combined := []map[string]uint64{{}}
-	for _, suffix := range []string{"", ".journal", ".backup", ".journal.backup"} {
-		name := "hostler.state.json" + suffix
-		var meant []uint64
-		for _, m := range moments {
-			if ino := m.names[name]; !slices.Contains(meant, ino) {
-				meant = append(meant, ino)
+// A run is killed at any moment that leaves something unsynced, and the power
+// is cut at any moment of the run that carries on.
+func TestPowerCutAfterKill(t *testing.T) {
+	t.Parallel()
+	for name, start := range starts(t) {
+		want := models(t, start)
+		s := newStore(t)
+		start(s)
+		session, _ := filmed(t, "session", s)
+		var kills []int
+		for i := range session.moments {
+			if len(session.outcomes(i)) > 1 {
+				kills = append(kills, i)
 			}
 		}
-		var next []map[string]uint64
-		for _, names := range combined {
-			for _, ino := range meant {
-				more := maps.Clone(names)
-				if ino != none {
-					more[name] = ino
-				}
-				next = append(next, more)
-			}
+		folders := 0
+		known := map[string]*Snapshot{}
+		for some := range slices.Chunk(kills, 16) { // a film keeps many files open
+			folders += carryOn(t, session, some, want, known)
 		}
-		combined = next
+		if len(kills) < 20 || folders < 300 {
+			t.Errorf("%s: only %d folders after %d kills", name, folders, len(kills))
+		}
+		t.Logf("%s: %d folders after %d kills", name, folders, len(kills))
 	}
-	return combined
 }
 
-// afterCut is what is left of a file: its synced content and then none, half
-// or all of what was not synced.
-func afterCut(durable, content string, unsynced int) string {
-	if !strings.HasPrefix(content, durable) {
-		return []string{durable, content, content}[unsynced]
+// carryOn lets the next run go on after each of the kills, cuts its power at
+// every moment, and counts the folders which that left. Many are alike: known
+// is what has been read from those before.
+func carryOn(t *testing.T, session *film, kills []int, want []*Snapshot, known map[string]*Snapshot) (folders int) {
+	t.Helper()
+	var stores []*Store
+	var films []*film
+	var found []*Snapshot
+	var first []int
+	for _, i := range kills {
+		s, f := session.goOn(i)
+		defer f.close()
+		stores, films, found, first = append(stores, s), append(films, f), append(found, read(t, s)), append(first, len(f.moments))
 	}
-	rest := content[len(durable):]
-	return durable + rest[:len(rest)*unsynced/2]
+	printed := trace(t, "next", stores, watcher{after: func(run int, c call, acknowledged int) {
+		films[run].observe(c, acknowledged)
+	}})
+	for i, f := range films {
+		killed := session.moments[kills[i]]
+		if printed[i] != "done\ndone\ndone\n" {
+			t.Fatalf("killed after %s, printed %q", killed.call, printed[i])
+		}
+		after := read(t, stores[i])
+		folders += f.cuts(first[i], func(m moment, folder map[string]string) {
+			snap := known[fmt.Sprint(folder)]
+			if snap == nil {
+				cut := newStoreWith(t, folder)
+				var err error
+				if snap, err = cut.Read(); err != nil {
+					t.Fatalf("killed after %s, then %d steps: %v\n%v", killed.call, m.acknowledged, err, slices.Sorted(maps.Keys(folder)))
+				}
+				rebuilds(t, cut, snap)
+				known[fmt.Sprint(folder)] = snap
+			}
+			allowed := []*Snapshot{after} // once the next run has recorded something
+			if m.acknowledged < 2 {       // once it has the lock
+				allowed = append(allowed, found[i])
+			}
+			if m.acknowledged < 1 {
+				allowed = append(allowed, want[killed.acknowledged])
+			}
+			if !slices.ContainsFunc(allowed, func(a *Snapshot) bool { return alike(snap, a) }) {
+				t.Errorf("killed after %s, then %d steps", killed.call, m.acknowledged)
+				same(t, snap, allowed[len(allowed)-1])
+			}
+		})
+	}
+	return folders
+}
+
+// A power cut at any moment of Recover loses neither the state nor the damaged
+// file, nor what is needed to recover once more.
+func TestPowerCutInRecover(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(*Store){
+		"remains": starts(t)["remains"],
+		"no intent": func(s *Store) {
+			l := lock(t, s)
+			must(t, l.Put(image("a"), resource(`{"n":1}`)))
+			must(t, l.Close())
+			l = lock(t, s)
+			must(t, l.Put(image("a"), resource(`{"n":2}`)))
+			l.abandon()
+		},
+	} {
+		s := newStore(t)
+		start(s)
+		want := read(t, s)
+		must(t, os.WriteFile(s.Path(), []byte("{"), 0o600))
+		f, printed := filmed(t, "recover", s)
+		if printed != "done\n" {
+			t.Fatalf("%s: printed %q", name, printed)
+		}
+		folders := f.cuts(0, func(m moment, folder map[string]string) {
+			if folder[storeName] != "{" && folder[storeName+".damaged-1"] != "{" {
+				t.Fatalf("%s: the damaged file is lost: %v", name, folder)
+			}
+			cut := newStoreWith(t, folder)
+			if _, err := cut.Recover(t.Context(), LockInfo{}, false); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			same(t, read(t, cut), want)
+			rebuilds(t, cut, want)
+		})
+		if folders < 5 {
+			t.Errorf("%s: only %d folders", name, folders)
+		}
+		t.Logf("%s: %d folders from %d moments", name, folders, len(f.moments))
+	}
 }
 
 func newStoreWith(t *testing.T, files map[string]string) *Store {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "")
-	must(t, err)
+	dir := tempDir(t)
 	for name, content := range files {
 		must(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))
 	}
-	return Open(filepath.Join(dir, "hostler.state.json"))
+	return Open(filepath.Join(dir, storeName))
 }

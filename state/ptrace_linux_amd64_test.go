@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ const (
 	ptraceExitKill = 0x100000
 	eventSeccomp   = 7
 	waitAll        = 0x40000000
+	waitOwn        = 0x20000000 // not what other threads have started
 	syscallStop    = syscall.SIGTRAP | 0x80
 	sysRenameat2   = 316
 	sysSeccomp     = 317
@@ -75,23 +77,31 @@ type verdict struct {
 	fail syscall.Errno // instead of happening
 }
 
-// watcher decides about calls, and sees what they did.
+// watcher decides about calls, and sees what they did. run counts the stores
+// on which the script was run, from 0.
 type watcher struct {
-	before func(c call) verdict
-	after  func(c call, acknowledged int)
+	before func(run int, c call) verdict
+	after  func(run int, c call, acknowledged int)
 }
 
-// trace runs a script in a child, and stops it at every changing syscall below
-// dir. It returns what the child printed.
-func trace(t *testing.T, script, path, dir string, w watcher) string {
+// trace lets one child run a script on each of the stores, one after the
+// other, and stops it at every changing syscall in their folders. It returns
+// what the child printed about each, as far as it came.
+func trace(t *testing.T, script string, stores []*Store, w watcher) []string {
 	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	out, in, err := os.Pipe()
 	must(t, err)
 	defer out.Close()
+	tr := tracer{t: t, runs: map[string]int{}, run: -1, watcher: w, pending: map[int]pending{}}
+	var paths []string
+	for i, s := range stores {
+		paths = append(paths, s.Path())
+		tr.runs[filepath.Dir(s.Path())] = i
+	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "STATE_TEST_CHILD="+script, "STATE_TEST_PATH="+path, "STATE_TEST_TRACED=1", "GOGC=off")
+	cmd.Env = append(os.Environ(), "STATE_TEST_CHILD="+script, "STATE_TEST_PATH="+strings.Join(paths, "\n"), "STATE_TEST_TRACED=1", quickExit)
 	cmd.Stdout, cmd.Stderr = in, in
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	err = cmd.Start()
@@ -100,30 +110,38 @@ func trace(t *testing.T, script, path, dir string, w watcher) string {
 		t.Skip("ptrace is not permitted here")
 	}
 	must(t, err)
-	pid := cmd.Process.Pid
+	tr.pid = cmd.Process.Pid
 	printed := make(chan string)
 	go func() {
 		text, _ := io.ReadAll(out)
 		printed <- string(text)
 	}()
-	tr := tracer{t: t, pid: pid, dir: dir, watcher: w, pending: map[int]pending{}}
-	tr.memory, err = os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	tr.memory, err = os.Open(fmt.Sprintf("/proc/%d/mem", tr.pid))
 	must(t, err)
 	defer tr.memory.Close()
-	tr.run()
+	tr.follow()
 	_ = cmd.Process.Release()
-	return <-printed
+	text := <-printed
+	if strings.Contains(text, "DATA RACE") {
+		t.Fatal(text)
+	}
+	each := strings.Split(text, endOfRun)
+	for len(each) < len(stores) {
+		each = append(each, "")
+	}
+	return each[:len(stores)]
 }
 
 type tracer struct {
-	t   *testing.T
-	pid int
-	dir string
+	t    *testing.T
+	pid  int
+	runs map[string]int // by folder
+	run  int            // the one that goes on
 	watcher
 	memory       *os.File
 	pending      map[int]pending // by thread: the syscall it is in
-	calls        int
-	acknowledged int
+	calls        int             // in this run
+	acknowledged int             // in this run
 }
 
 type pending struct {
@@ -133,16 +151,16 @@ type pending struct {
 	verdict verdict
 }
 
-func (tr *tracer) run() {
+func (tr *tracer) follow() {
 	var ws syscall.WaitStatus
-	if _, err := syscall.Wait4(tr.pid, &ws, waitAll, nil); err != nil || !ws.Stopped() {
+	if _, err := syscall.Wait4(tr.pid, &ws, waitAll|waitOwn, nil); err != nil || !ws.Stopped() {
 		tr.t.Fatalf("wait for the child: %v %v", err, ws)
 	}
 	options := syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACESYSGOOD | ptraceSeccomp | ptraceExitKill
 	must(tr.t, syscall.PtraceSetOptions(tr.pid, options))
 	must(tr.t, syscall.PtraceCont(tr.pid, 0))
 	for {
-		tid, err := syscall.Wait4(-1, &ws, waitAll, nil)
+		tid, err := syscall.Wait4(-1, &ws, waitAll|waitOwn, nil)
 		if err == syscall.EINTR {
 			continue
 		}
@@ -213,7 +231,7 @@ func (tr *tracer) ended(tid int) {
 		tr.acknowledged++
 	}
 	if p.watched && tr.after != nil {
-		tr.after(p.call, tr.acknowledged)
+		tr.after(tr.run, p.call, tr.acknowledged)
 	}
 }
 
@@ -244,14 +262,21 @@ func (tr *tracer) enter(tid int, regs *syscall.PtraceRegs) pending {
 		name, _, _ := bytes.Cut(buf[:n], []byte{0})
 		c.path = string(name)
 	}
-	if !strings.HasPrefix(c.path, tr.dir) {
+	run, watched := tr.runs[c.path]
+	if !watched {
+		run, watched = tr.runs[filepath.Dir(c.path)]
+	}
+	if !watched {
 		return pending{}
+	}
+	if run != tr.run {
+		tr.run, tr.calls, tr.acknowledged = run, 0, 0
 	}
 	tr.calls++
 	c.nth = tr.calls
 	p := pending{call: c, watched: true}
 	if tr.before != nil {
-		p.verdict = tr.before(c)
+		p.verdict = tr.before(run, c)
 	}
 	p.verdict.torn = p.verdict.torn && c.name == "write" && regs.Rdx > 1
 	return p

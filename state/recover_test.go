@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"hostler/state/internal/book"
 )
 
 // used returns a store with a state file, a backup and both journals: at
@@ -27,7 +31,7 @@ func used(t *testing.T) *Store {
 	must(t, l.Close())
 	l = lock(t, s)
 	must(t, l.Put(image("d"), resource(`{"n":5}`)))
-	must(t, l.Begin(image("e"), Intent{Create, resource(`{"n":6}`)}))
+	must(t, l.Begin(image("e"), intent(Create, resource(`{"n":6}`))))
 	l.abandon()
 	return s
 }
@@ -50,8 +54,7 @@ func rebuilds(t *testing.T, s *Store, want *Snapshot) {
 
 func copyOf(t *testing.T, s *Store) *Store {
 	t.Helper()
-	dir, err := os.MkdirTemp(t.TempDir(), "")
-	must(t, err)
+	dir := tempDir(t)
 	must(t, os.CopyFS(dir, os.DirFS(filepath.Dir(s.Path()))))
 	return Open(filepath.Join(dir, filepath.Base(s.Path())))
 }
@@ -108,9 +111,7 @@ func TestRecoverFromBackupAndJournals(t *testing.T) {
 		t.Run(d.name, func(t *testing.T) {
 			s := used(t)
 			before := read(t, s)
-			file, err := os.ReadFile(filepath.Join("testdata", "golden.json"))
-			must(t, err)
-			spoilt := d.spoil(file)
+			spoilt := d.spoil(goldenFile(t))
 			if d.advice == adviceEdited {
 				spoilt = bytes.Replace(spoilt, []byte("KEEPME"), []byte(before.Lineage), 1)
 				spoilt = bytes.Replace(spoilt, []byte(`"serial": 8`), []byte(`"serial": 4`), 1)
@@ -181,21 +182,27 @@ func TestKeepEdits(t *testing.T) {
 	if _, err := s.Recover(t.Context(), LockInfo{}, true); err == nil || !strings.Contains(err.Error(), "line ") {
 		t.Fatalf("kept nonsense: %v", err)
 	}
-	edit(t, s.Path(), func([]byte) []byte { b, _ := current.encode(golden()); return b })
+	edit(t, s.Path(), func([]byte) []byte { return goldenFile(t) })
 	edit(t, s.Path(), replacing(`"serial": 7`, `"serial": 4`))
 	if _, err := s.Recover(t.Context(), LockInfo{}, true); err == nil || !strings.Contains(err.Error(), "do not continue it") {
 		t.Fatalf("kept another state's: %v", err)
 	}
 }
 
+// line frames a line of a journal.
+func line(text string) string {
+	return fmt.Sprintf("%08x %s\n", crc32.ChecksumIEEE([]byte(text)), text)
+}
+
 func TestDamagedJournal(t *testing.T) {
 	s := newStore(t)
 	l := lock(t, s)
 	for _, n := range []string{"a", "b", "c"} {
-		must(t, l.Begin(image(n), Intent{Create, resource(`{}`)}))
+		must(t, l.Begin(image(n), intent(Create, resource(`{}`))))
 		must(t, l.Put(image(n), resource(`{"kept":true}`)))
 	}
 	l.abandon()
+	was := read(t, s)
 	text, err := os.ReadFile(s.journalPath())
 	must(t, err)
 	lines := strings.SplitAfter(string(text), "\n") // header, begin a, put a, begin b, put b, ...
@@ -203,10 +210,7 @@ func TestDamagedJournal(t *testing.T) {
 	spoilt := func(n int) string {
 		return strings.Join(lines[:n], "") + strings.Replace(lines[n], `"`, `'`, 1) + strings.Join(lines[n+1:], "")
 	}
-	newer, err := encodeLine(journalHeader{journalVersion + 1, "x", 0})
-	must(t, err)
-	other, err := encodeLine(journalHeader{journalVersion, "x", 0})
-	must(t, err)
+	newer := line(`{"journal":2,"lineage":"x","serial":0}`)
 	for _, c := range []struct {
 		name, journal, reason string
 		lost                  []string // of a, b, c
@@ -214,16 +218,13 @@ func TestDamagedJournal(t *testing.T) {
 	}{
 		{"empty", "", "has no first line", []string{"a", "b", "c"}, 1},
 		{"spoilt in the middle", spoilt(4), "line 5 does not match", []string{"b"}, 4},
-		{"spoilt at the end", spoilt(6), "line 7 does not match", []string{"c"}, 3},
+		{"spoilt at the end", spoilt(6), "line 7 does not match", []string{"c"}, 4},
 		{"no first line", spoilt(0), "line 1 does not match", nil, 4},
 		{"a line is missing", without(4), "something is missing", []string{"b"}, 4},
 		{"no checksum", lines[0] + "hello\n" + strings.Join(lines[1:], ""), "line 2 does not begin with a checksum", nil, 4},
-		{"newer", string(newer) + lines[1], "newer hostler", nil, 0},
-		{"of another state", string(other), "has lineage x", []string{"a", "b", "c"}, 0},
-		{"later", func() string {
-			line, _ := encodeLine(journalHeader{journalVersion, read(t, s).Lineage, 5})
-			return string(line)
-		}(), "leads from serial 5 to 5, but the state is at serial 0", nil, 0},
+		{"newer", newer + lines[1], "newer hostler", nil, 0},
+		{"of another state", line(`{"journal":1,"lineage":"x","serial":0}`), "has lineage x", []string{"a", "b", "c"}, 0},
+		{"later", line(`{"journal":1,"lineage":"` + was.Lineage + `","serial":5}`), "leads from serial 5 to 5, but the state is at serial 0", nil, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := copyOf(t, s)
@@ -248,6 +249,9 @@ func TestDamagedJournal(t *testing.T) {
 			r := rebuilt(t, s, false)
 			if len(r.Notes) == 0 || r.Serial != c.serial || !reflect.DeepEqual(r.Kept, []string{"hostler.state.json.journal.damaged-1"}) {
 				t.Fatalf("report %+v", r)
+			}
+			if c.journal != "" && r.Serial <= was.Serial {
+				t.Errorf("serial %d after %d: a plan made before the damage would pass for fresh", r.Serial, was.Serial)
 			}
 			snap := read(t, s)
 			for _, n := range []string{"a", "b", "c"} {
@@ -281,7 +285,7 @@ func TestRecoverRefusesToLose(t *testing.T) {
 		}, []string{"journal.backup leads from serial 2 to 4"}},
 		"an edited file that is further": {func(s *Store) {
 			must(t, os.Remove(s.journalPath()))
-			file, err := current.encode(&Snapshot{Lineage: mustRead(t, s.backupPath()).Lineage, Serial: 9})
+			file, err := (&Snapshot{Lineage: mustRead(t, s.backupPath()).Lineage, Serial: 9}).Encode()
 			must(t, err)
 			must(t, os.WriteFile(s.Path(), append(file, '\n'), 0o600))
 		}, []string{"it says serial 9", "lead to 4 only", "--keep-edits"}},
@@ -309,7 +313,7 @@ func mustRead(t *testing.T, path string) *Snapshot {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	must(t, err)
-	snap, err := current.decode(data, false)
+	snap, err := book.Format{Version: Version}.Decode(data, false)
 	must(t, err)
 	return snap
 }
@@ -321,7 +325,7 @@ func listing(t *testing.T, s *Store) map[string]string {
 	paths, err := filepath.Glob(s.Path() + "*")
 	must(t, err)
 	for _, path := range paths {
-		if path != s.lockPath() {
+		if path != s.lockFile().Path {
 			data, err := os.ReadFile(path)
 			must(t, err)
 			files[path] = string(data)
@@ -335,7 +339,7 @@ func TestOlderFilePutBack(t *testing.T) {
 	s := used(t)
 	before := read(t, s)
 	older := mustRead(t, s.backupPath())
-	data, err := current.encode(&Snapshot{Lineage: older.Lineage, Serial: 3})
+	data, err := (&Snapshot{Lineage: older.Lineage, Serial: 3}).Encode()
 	must(t, err)
 	must(t, os.WriteFile(s.Path(), data, 0o600))
 	if d := damaged(t, s); !strings.Contains(d.Reason, "from serial 4 to 5, but the state is at serial 3") {

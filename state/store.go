@@ -32,12 +32,15 @@
 // the journal that continues it is put away; and the folder is synced in
 // between, since otherwise a power cut could keep the second rename and lose
 // the first. Stopping between any two of these steps leaves a complete state,
-// and the next lock carries on.
+// and the next lock carries on: with a sync of the folder, because a dead run
+// may have owed one.
 //
 // A record that changes something adds one to the serial: so a saved plan is
 // stale exactly when the state is another one. An intent changes nothing.
 //
-// Start reading at Store.Lock, then Lock.record, then Store.fold.
+// What is written is book's knowledge, how it gets to the disk durable's, who
+// may write lockfile's (all in internal); here is the order of the steps. Start
+// reading at Store.Lock, then Lock.record, then Store.fold.
 package state
 
 import (
@@ -47,6 +50,10 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"hostler/state/internal/book"
+	"hostler/state/internal/durable"
+	"hostler/state/internal/lockfile"
 )
 
 // Store is the state kept in one file. Its methods may be used by several
@@ -59,14 +66,14 @@ type Store struct {
 	OnWait func(holder LockInfo)
 
 	path   string
-	format format
+	format book.Format
 }
 
 // Open returns the store of the state file at path, following a symbolic
 // link, so that the link stays and its target is replaced. No file has to be
 // there, and none is made.
 func Open(path string) *Store {
-	return &Store{Now: time.Now, path: resolve(path), format: format{version: Version}}
+	return &Store{Now: time.Now, path: resolve(path), format: book.Format{Version: Version}}
 }
 
 // Path is where the state file is, symbolic links followed.
@@ -75,7 +82,10 @@ func (s *Store) Path() string { return s.path }
 func (s *Store) journalPath() string       { return s.path + ".journal" }
 func (s *Store) backupPath() string        { return s.path + ".backup" }
 func (s *Store) journalBackupPath() string { return s.path + ".journal.backup" }
-func (s *Store) lockPath() string          { return s.path + ".lock" }
+
+func (s *Store) lockFile() lockfile.File {
+	return lockfile.File{Path: s.path + ".lock", State: s.path, Now: s.Now, OnWait: s.OnWait}
+}
 
 // Read returns the state as it is now; no lock is needed. Without any file it
 // is an empty Snapshot of no lineage. A state that cannot be trusted is a
@@ -87,7 +97,7 @@ func (s *Store) Read() (*Snapshot, error) {
 		before := s.look()
 		d, err := s.load()
 		if err == nil {
-			return d.view.snapshot(), nil
+			return d.view.Snapshot(), nil
 		}
 		if attempt == 10 || before.same(s.look()) {
 			return nil, err
@@ -122,41 +132,41 @@ func (l look) same(m look) bool {
 
 // disk is what the files say.
 type disk struct {
-	view       *view        // the state, journal included
-	exists     bool         // there is a state file
-	fileSerial uint64       // its serial
-	journal    *journalFile // nil if there is none
+	view       *book.View    // the state, journal included
+	exists     bool          // there is a state file
+	fileSerial uint64        // its serial
+	journal    *book.Journal // nil if there is none
 }
 
 // load reads the files. The journal comes first: when a fold gets in between,
 // the newer state file still contains what the older journal says.
 func (s *Store) load() (*disk, error) {
-	lines, err := readFile(s.journalPath())
+	lines, err := durable.Read(s.journalPath())
 	hasJournal := err == nil
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
-	data, err := readFile(s.path)
+	data, err := durable.Read(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if left := s.leftovers(); left != "" {
 			return nil, &DamagedError{Path: s.path, Reason: "is missing, but " + filepath.Base(left) + " is there",
 				Advice: adviceMissing}
 		}
-		return &disk{view: newView(&Snapshot{})}, nil
+		return &disk{view: book.NewView(&Snapshot{})}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
-	snap, err := s.format.decode(data, false)
+	snap, err := s.format.Decode(data, false)
 	if err != nil {
 		return nil, damagedAt(s.path, err)
 	}
-	d := &disk{view: newView(snap), exists: true, fileSerial: snap.Serial}
+	d := &disk{view: book.NewView(snap), exists: true, fileSerial: snap.Serial}
 	if !hasJournal {
 		return d, nil
 	}
-	if d.journal, err = parseJournal(lines); err == nil {
-		err = d.view.follow(d.journal)
+	if d.journal, err = book.ParseJournal(lines); err == nil {
+		err = d.view.Follow(d.journal)
 	}
 	if err != nil {
 		return nil, damagedAt(s.journalPath(), err)
@@ -172,22 +182,6 @@ func (s *Store) leftovers() string {
 		}
 	}
 	return ""
-}
-
-// readFile reads a regular file; opening a named pipe would hang.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		kind := "not a regular file"
-		if info.IsDir() {
-			kind = "a directory, not a file"
-		}
-		return nil, fmt.Errorf("%s is %s", path, kind)
-	}
-	return os.ReadFile(path)
 }
 
 // resolve follows path while it is a symbolic link, whether or not its target

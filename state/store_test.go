@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hostler/hcl/addr"
+	"hostler/state/internal/book"
 )
 
 func TestMain(m *testing.M) {
@@ -25,9 +26,29 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+const storeName = "hostler.state.json"
+
 func newStore(t testing.TB) *Store {
 	t.Helper()
-	return Open(filepath.Join(t.TempDir(), "hostler.state.json"))
+	return Open(filepath.Join(tempDir(t), storeName))
+}
+
+// tempDir is a new folder, in memory where there is a place for that: a sync
+// costs nothing there. That it happens is what counts, and TestPowerCut sees it.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "state")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// newStoreOnDisk is for tests in which the time that a sync takes matters.
+func newStoreOnDisk(t testing.TB) *Store {
+	t.Helper()
+	return Open(filepath.Join(t.TempDir(), storeName))
 }
 
 func lock(t testing.TB, s *Store) *Lock {
@@ -63,12 +84,17 @@ func resource(attributes string, deps ...addr.Addr) *Resource {
 	return &Resource{Attributes: json.RawMessage(attributes), Deps: deps}
 }
 
+func intent(op Operation, r *Resource) Intent { return Intent{Op: op, Resource: r} }
+
 // abandon ends the lock as the death of the process would.
 func (l *Lock) abandon() {
 	if l.journal != nil {
-		l.journal.f.Close()
+		l.journal.Close()
 	}
-	l.guard.f.Close()
+	lock := l.store.lockFile().Path
+	signed, _ := os.ReadFile(lock)
+	_ = l.guard.Release()
+	_ = os.WriteFile(lock, signed, 0o600) // the dead do not take their name away
 }
 
 func same(t testing.TB, got, want *Snapshot) {
@@ -108,7 +134,7 @@ func TestRoundTrip(t *testing.T) {
 	s := newStore(t)
 	a, b := image("base"), addr.New("runner", "r").Instance("é \"${x}\n")
 	l := lock(t, s)
-	must(t, l.Begin(a, Intent{Create, resource(`{ "size": 12345678901234567890, "cmd": "a<b>&c" }`)}))
+	must(t, l.Begin(a, intent(Create, resource(`{ "size": 12345678901234567890, "cmd": "a<b>&c" }`))))
 	must(t, l.Put(a, resource(`{ "size": 12345678901234567890, "cmd": "a<b>&c" }`)))
 	must(t, l.Put(b, &Resource{SchemaVersion: 3, Attributes: json.RawMessage(`{}`), Deps: []addr.Addr{a}, Tainted: true, PreventDestroy: true}))
 	must(t, l.SetOutputs(map[string]Output{
@@ -156,11 +182,11 @@ func TestSerialCountsOnlyChanges(t *testing.T) {
 		do     func() error
 		serial uint64
 	}{
-		{"begin", func() error { return l.Begin(a, Intent{Create, resource(`{}`)}) }, 0},
+		{"begin", func() error { return l.Begin(a, intent(Create, resource(`{}`))) }, 0},
 		{"a create that made nothing", func() error { return l.Put(a, nil) }, 0},
 		{"put", func() error { return l.Put(a, resource(`{"x":1}`)) }, 1},
 		{"put the same, spelled otherwise", func() error { return l.Put(a, resource(`{ "x" : 1 }`)) }, 1},
-		{"begin an update", func() error { return l.Begin(a, Intent{Update, resource(`{"x":2}`)}) }, 1},
+		{"begin an update", func() error { return l.Begin(a, intent(Update, resource(`{"x":2}`))) }, 1},
 		{"an update that changed nothing", func() error { return l.Put(a, resource(`{"x":1}`)) }, 1},
 		{"put another", func() error { return l.Put(a, resource(`{"x":2}`)) }, 2},
 		{"no outputs", func() error { return l.SetOutputs(nil) }, 2},
@@ -212,11 +238,11 @@ func TestUnfinished(t *testing.T) {
 	a, b, c := image("a"), image("b"), image("c")
 	l := lock(t, s)
 	must(t, l.Put(c, resource(`{}`)))
-	must(t, l.Begin(b, Intent{Create, resource(`{"n":"b"}`)}))
-	must(t, l.Begin(a, Intent{Create, resource(`{"n":"a"}`)}))
-	must(t, l.Begin(c, Intent{Delete, nil}))
+	must(t, l.Begin(b, intent(Create, resource(`{"n":"b"}`))))
+	must(t, l.Begin(a, intent(Create, resource(`{"n":"a"}`))))
+	must(t, l.Begin(c, intent(Delete, nil)))
 	must(t, l.Put(c, nil))
-	want := []Unfinished{{b, Intent{Create, resource(`{"n":"b"}`)}}, {a, Intent{Create, resource(`{"n":"a"}`)}}}
+	want := []Unfinished{{Addr: b, Intent: intent(Create, resource(`{"n":"b"}`))}, {Addr: a, Intent: intent(Create, resource(`{"n":"a"}`))}}
 	l.abandon()
 	for range 3 { // folding, and not touching anything, keep them
 		if got := read(t, s).Unfinished; !reflect.DeepEqual(got, want) {
@@ -230,10 +256,10 @@ func TestUnfinished(t *testing.T) {
 	}
 	// The run that comes to finish them dies as well: now a has two.
 	l = lock(t, s)
-	must(t, l.Begin(a, Intent{Update, resource(`{"n":"a2"}`)}))
+	must(t, l.Begin(a, intent(Update, resource(`{"n":"a2"}`))))
 	must(t, l.Put(b, resource(`{"n":"b"}`)))
 	l.abandon()
-	want = []Unfinished{want[1], {a, Intent{Update, resource(`{"n":"a2"}`)}}}
+	want = []Unfinished{want[1], {Addr: a, Intent: intent(Update, resource(`{"n":"a2"}`))}}
 	if got := read(t, s).Unfinished; !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %v", got)
 	}
@@ -256,7 +282,7 @@ func TestMove(t *testing.T) {
 	must(t, l.Put(a, resource(`{"n":1}`)))
 	must(t, l.Put(b, resource(`{}`, a)))
 	must(t, l.Put(c, resource(`{}`, b, a)))
-	must(t, l.Begin(d, Intent{Create, resource(`{}`, a)}))
+	must(t, l.Begin(d, intent(Create, resource(`{}`, a))))
 	if err := l.Move(a, b); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Fatalf("moved over another: %v", err)
 	}
@@ -297,18 +323,18 @@ func TestRefusesWhatItCouldNotRead(t *testing.T) {
 		"two values":           l.Put(a, resource(`{}{}`)),
 		"brackets":             l.Put(a, resource(`{}],[{}`)),
 		"an array":             l.Put(a, resource(`[]`)),
-		"too deep":             l.Put(a, resource(deep(maxDepth+1))),
+		"too deep":             l.Put(a, resource(deep(book.MaxDepth+1))),
 		"no address":           l.Put(addr.Addr{}, resource(`{}`)),
 		"key without HasKey":   l.Put(addr.Addr{Type: "a", Name: "b", Key: "c"}, resource(`{}`)),
 		"key not UTF-8":        l.Put(a.Instance("\xff"), resource(`{}`)),
 		"removing no address":  l.Put(addr.Addr{}, nil),
 		"moving to no address": l.Move(a, addr.Addr{}),
 		"broken dependency":    l.Put(a, resource(`{}`, addr.Addr{})),
-		"broken intent":        l.Begin(a, Intent{Create, resource(`{`)}),
-		"unknown intent":       l.Begin(a, Intent{"make", resource(`{}`)}),
+		"broken intent":        l.Begin(a, intent(Create, resource(`{`))),
+		"unknown intent":       l.Begin(a, intent("make", resource(`{}`))),
 		"sensitive value":      l.SetOutputs(map[string]Output{"o": {Sensitive: true, Value: json.RawMessage(`"s3cret"`)}}),
 		"broken output":        l.SetOutputs(map[string]Output{"o": {Value: json.RawMessage(`x`)}}),
-		"deep output":          l.SetOutputs(map[string]Output{"o": {Value: json.RawMessage(deep(maxDepth + 1))}}),
+		"deep output":          l.SetOutputs(map[string]Output{"o": {Value: json.RawMessage(deep(book.MaxDepth + 1))}}),
 		"output's name":        l.SetOutputs(map[string]Output{"\xff": {Value: json.RawMessage(`1`)}}),
 	} {
 		if err == nil {
@@ -317,7 +343,7 @@ func TestRefusesWhatItCouldNotRead(t *testing.T) {
 			t.Errorf("%s: the error tells the secret", what)
 		}
 	}
-	must(t, l.Put(image("b"), resource(deep(maxDepth)))) // the deepest that is taken
+	must(t, l.Put(image("b"), resource(deep(book.MaxDepth)))) // the deepest that is taken
 	must(t, l.Close())
 	if snap := read(t, s); snap.Serial != 2 || len(snap.Resources) != 2 {
 		t.Fatalf("got %+v", snap)

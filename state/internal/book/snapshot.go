@@ -1,14 +1,28 @@
-package state
+// Package book owns what the state says and how that is written down: as the
+// state file, a whole Snapshot, and as the journal, a line for every change.
+// It is given bytes and gives bytes; files, locks and syncs are others' work.
+//
+// Invariants:
+//
+//  1. Equal snapshots give equal bytes, and whatever is read is read the same
+//     after it was written: what could not be read back is refused before it
+//     is written.
+//  2. Nothing is guessed. Bytes that are not exactly what was written once are
+//     a *Damage; only Format.Decode with acceptEdits and Salvage look past one,
+//     for the recovery.
+//  3. A change adds one to the serial, an intent nothing. Every line of a
+//     journal tells the serial that it leads to, so a missing one is noticed,
+//     and a journal whose end a snapshot has reached does not count twice.
+//
+// Start reading at View, which is a Snapshot while lines are added to it;
+// format.go has the state file, journal.go the journal.
+package book
 
 import (
 	"encoding/json"
 
 	"hostler/hcl/addr"
 )
-
-// Version of the file format; a file with a higher one was written by a newer
-// hostler and is refused.
-const Version = 1
 
 // Snapshot is the state at one serial: everything hostler has applied and
 // still owns.
@@ -24,7 +38,7 @@ type Snapshot struct {
 
 // Encode writes the snapshot as a state file. Unfinished intents are not in
 // it; the journal has those.
-func (s *Snapshot) Encode() ([]byte, error) { return format{version: Version}.encode(s) }
+func (s *Snapshot) Encode() ([]byte, error) { return Format{Version: Version}.Encode(s) }
 
 // Resource is what state remembers of one object.
 type Resource struct {
