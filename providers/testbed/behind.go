@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"hostler/providers/testbed/internal/launchd"
@@ -100,6 +101,20 @@ func (m *Mac) StopGuest(name, cause string) error {
 
 // SetTiming changes how long things take from now on.
 func (m *Mac) SetTiming(t Timing) error { return m.mac.Set(func(s *mac.Settings) { s.Timing = t }) }
+
+// SetTrouble makes something go wrong inside all guests from now on.
+func (m *Mac) SetTrouble(t Trouble) error { return m.mac.Set(func(s *mac.Settings) { s.Trouble = t }) }
+
+// SetAnswers replaces what guests that pretend print for commands.
+func (m *Mac) SetAnswers(all map[string]string) error {
+	return m.mac.Set(func(s *mac.Settings) { s.Answers = all })
+}
+
+// GuestPath is where a file of the VM's guest lies on this machine. Only files
+// of its user's home are files of the guest alone.
+func (m *Mac) GuestPath(name, p string) string {
+	return filepath.Join(m.tart().Local(name).Guest(), p)
+}
 
 // SetNow stops the Mac's clock at t; the zero time lets it go again. It is what
 // leases, access times and ages of images are measured by.

@@ -14,6 +14,8 @@ type (
 	Quirks = mac.Quirks
 	// Timing says how long things take on the Mac.
 	Timing = mac.Timing
+	// Trouble is what is wrong inside all guests.
+	Trouble = mac.Trouble
 	// RemoteImage is one image of the registry the Mac pulls from.
 	RemoteImage = mac.RemoteImage
 	// Call is one call of a tool.
@@ -36,6 +38,18 @@ const (
 	KillCallerBefore = mac.KillCallerBefore // the tool's parent is killed, then it acts
 	KillCallerAfter  = mac.KillCallerAfter  // it acts, then its parent is killed
 	Garbage          = mac.Garbage          // done, but half of the output is lost
+	Die              = mac.Die              // the guest dies while a command runs in it
+)
+
+// Guest is the name under which the log and the faults know commands that run
+// in guests: their arguments are the VM and the command, which is its words or
+// its script line by line.
+const Guest = mac.Guest
+
+// What becomes of commands in guests, see Spec.Guests.
+const (
+	Pretend = mac.Pretend
+	Run     = mac.Run
 )
 
 // MaxDarwin is how many macOS guests may run on a Mac at once, whoever runs them.

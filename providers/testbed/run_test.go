@@ -17,6 +17,7 @@ import (
 )
 
 func TestEndsOfARun(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, image string
 		flags       []string
@@ -240,6 +241,7 @@ func TestStopKillsWhatDoesNotEnd(t *testing.T) {
 }
 
 func TestSession(t *testing.T) {
+	t.Parallel()
 	const broken = "Error Domain=VZErrorDomain Code=1 \"The virtual machine failed to start.\""
 	h := newHost(t, testbed.Spec{MacOS: "15.6.1"})
 	h.run("tart", "clone", sequoia, "a")
@@ -263,6 +265,7 @@ func TestSession(t *testing.T) {
 }
 
 func TestAddress(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, testbed.Spec{})
 	h.run("tart", "clone", sequoia, "a")
 	begun := time.Now()
@@ -292,7 +295,8 @@ func TestAddress(t *testing.T) {
 }
 
 func TestExec(t *testing.T) {
-	h := newHost(t, testbed.Spec{})
+	t.Parallel()
+	h := newHost(t, testbed.Spec{Guests: testbed.Run})
 	h.run("tart", "clone", sequoia, "a")
 	h.run("tart", "clone", "ghcr.io/cirruslabs/macos-sequoia-vanilla:latest", "bare")
 	h.boot("bare")
@@ -358,6 +362,7 @@ func TestConcurrentClonesAndLists(t *testing.T) {
 }
 
 func TestReboot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, testbed.Spec{})
 	h.run("tart", "clone", sequoia, "a")
 	before := h.run("sysctl", "-n", "kern.bootsessionuuid")

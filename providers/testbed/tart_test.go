@@ -69,6 +69,7 @@ func TestLifeOfAVM(t *testing.T) {
 // a stopped Linux one, "mac" a stopped macOS one with the image's minimum of 4
 // GiB, "half" has no disk.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, testbed.Spec{CPUs: 8})
 	h.run("tart", "create", "lin", "--linux")
 	h.run("tart", "clone", sequoia, "mac")
@@ -219,6 +220,7 @@ func TestSetRewritesEvenWhenAskedForNothing(t *testing.T) {
 }
 
 func TestListShapes(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, testbed.Spec{})
 	if out := h.run("tart", "list", "--format", "json"); out != "[\n\n]\n" {
 		t.Errorf("empty list: %q", out)
@@ -320,6 +322,7 @@ func TestVanishingVMFailsTheList(t *testing.T) {
 }
 
 func TestTemporaryFolders(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, testbed.Spec{})
 	h.run("tart", "list")
 	stray := h.Path("/Users/admin/.tart/tmp/stray")

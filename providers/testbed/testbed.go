@@ -16,18 +16,20 @@
 //   - Every call is in the log before it acts.
 //
 // Start reading at New and Main; the contracts are in internal/tart,
-// internal/launchd and internal/macos.
+// internal/guest, internal/launchd and internal/macos.
 package testbed
 
 import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hostler/providers/testbed/internal/launchd"
 	"hostler/providers/testbed/internal/mac"
 	"hostler/providers/testbed/internal/macos"
+	"hostler/providers/testbed/internal/macos/prefs"
 	"hostler/providers/testbed/internal/tart"
 )
 
@@ -48,6 +50,13 @@ type tool struct {
 func always([]string) bool { return true }
 func never([]string) bool  { return false }
 
+// having is true of arguments among which one of the words is.
+func having(words ...string) func([]string) bool {
+	return func(args []string) bool {
+		return slices.ContainsFunc(args, func(a string) bool { return slices.Contains(words, a) })
+	}
+}
+
 func tools() []tool {
 	return []tool{
 		{"tart", "/opt/homebrew/bin/tart", tart.Run, tart.Mutates},
@@ -62,6 +71,19 @@ func tools() []tool {
 		{"plutil", "/usr/bin/plutil", macos.Plutil, macos.PlutilMutates},
 		{"install", "/usr/bin/install", macos.Install, always},
 		{"rm", "/bin/rm", macos.Rm, always},
+		{"pmset", "/usr/bin/pmset", macos.Pmset, having("-a", "-b", "-c")},
+		{"systemsetup", "/usr/sbin/systemsetup", macos.Systemsetup, having("-setrestartfreeze", "-setusingnetworktime", "-settimezone")},
+		{"scutil", "/usr/sbin/scutil", macos.Scutil, having("--set")},
+		{"readlink", "/usr/bin/readlink", macos.Readlink, never},
+		{"defaults", "/usr/bin/defaults", prefs.Defaults, having("write", "delete")},
+		{"softwareupdate", "/usr/sbin/softwareupdate", macos.Softwareupdate, having("on", "off", "--install-rosetta")},
+		{"mdutil", "/usr/bin/mdutil", macos.Mdutil, having("-i")},
+		{"tmutil", "/usr/bin/tmutil", macos.Tmutil, having("enable", "disable")},
+		{"socketfilterfw", "/usr/libexec/ApplicationFirewall/socketfilterfw", macos.Socketfilterfw, having("--setglobalstate")},
+		{"DevToolsSecurity", "/usr/sbin/DevToolsSecurity", macos.DevToolsSecurity, having("-enable", "-disable")},
+		{"xcode-select", "/usr/bin/xcode-select", macos.XcodeSelect, having("-s", "--switch", "-r", "--reset")},
+		{"xcodebuild", "/usr/bin/xcodebuild", macos.Xcodebuild, having("accept", "-runFirstLaunch")},
+		{"arch", "/usr/bin/arch", macos.Arch, never},
 		// What runs under sudo is a call of its own in the log.
 		{"sudo", "/usr/bin/sudo", macos.Sudo, never},
 	}

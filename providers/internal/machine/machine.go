@@ -1,6 +1,7 @@
-// Package machine runs commands and moves files on a Mac. It is the only
-// importer of os/exec, and the only place that knows where a Mac's file system
-// really lies.
+// Package machine runs commands and moves files on a Mac, starts programs that
+// outlive us, and logs in to what the Mac can reach by SSH. It is the only
+// importer of os/exec and of an SSH library, and the only place that knows
+// where a Mac's file system and network really lie.
 //
 // Invariants:
 //
@@ -11,9 +12,13 @@
 //     the new, also after a power cut.
 //  4. An error names program, arguments and what it printed on stderr; what
 //     was written to its stdin, and its environment, appear nowhere.
+//  5. A process is known by its number and its start time, so that no signal
+//     reaches a later one of the same number.
+//  6. An SSH host key is pinned at the first login, and no other one is
+//     accepted from then on.
 //
-// Start at Run (run.go) and WriteFile (files.go); facts.go reads what the
-// machine is.
+// Start at Run (run.go) and WriteFile (files.go); then Start (process.go) and
+// RunSSH (ssh.go). facts.go reads what the machine is.
 package machine
 
 import (

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +21,12 @@ type Command struct {
 	Pass    []string // more of the machine's variables, by name or, with a final _, by prefix
 	Stdin   io.Reader
 	Stdout  io.Writer // if set, also gets what the program prints as it comes
+	Stderr  io.Writer // the same for stderr
+	Stream  bool      // Stdout and Stderr alone get it: for output without end
 	Sudo    bool      // as root: through `sudo -n`, unless the user is root
 }
 
-// Output is what a program printed.
+// Output is what a program printed; of a Stream, no more than its end.
 type Output struct{ Stdout, Stderr []byte }
 
 // ExitError is a program that ran and did not end with status 0.
@@ -64,36 +65,20 @@ var extraPath = []string{"/opt/homebrew/bin", "/usr/local/bin"}
 // or the context's cause when it was cancelled. A program that ended with
 // status 0 has done its work, cancelled or not: that is no error.
 func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
-	if c.Sudo {
-		facts, err := m.Facts()
-		if err != nil {
-			return Output{}, err
-		}
-		if facts.UID != 0 {
-			c.Args = append([]string{"-n", c.Program}, c.Args...)
-			c.Program = "sudo"
-		}
-	}
-	program, err := m.lookPath(c.Program)
+	cmd, err := m.command(ctx, &c)
 	if err != nil {
 		return Output{}, err
 	}
-	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, program, c.Args...)
-	cmd.Args[0] = c.Program
-	cmd.Env = slices.Concat(m.passed(c.Pass), c.Env)
+	stdout, stderr := record{endOnly: c.Stream}, record{endOnly: c.Stream}
 	cmd.Stdin = c.Stdin
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if c.Stdout != nil {
-		cmd.Stdout = io.MultiWriter(&stdout, c.Stdout)
-	}
+	cmd.Stdout, cmd.Stderr = stdout.and(c.Stdout), stderr.and(c.Stderr)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) }
 	cmd.WaitDelay = m.grace
 	// A Ctrl-C at the terminal is for us to handle; a program that is in the
 	// middle of a change is told only when we decide so.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err = cmd.Run()
-	out := Output{stdout.Bytes(), stderr.Bytes()}
+	out := Output{stdout.kept, stderr.kept}
 	var exit *exec.ExitError
 	switch {
 	case err == nil, ctx.Err() != nil && cmd.ProcessState != nil && cmd.ProcessState.Success():
@@ -104,6 +89,51 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 		return out, c.exitError(exit, out)
 	}
 	return out, fmt.Errorf("%s: %w", c.Program, err)
+}
+
+// command is c as a program of this machine. It puts sudo before c where that
+// is needed.
+func (m *Machine) command(ctx context.Context, c *Command) (*exec.Cmd, error) {
+	if c.Sudo {
+		facts, err := m.Facts()
+		if err != nil {
+			return nil, err
+		}
+		if facts.UID != 0 {
+			c.Args = append([]string{"-n", c.Program}, c.Args...)
+			c.Program = "sudo"
+		}
+	}
+	program, err := m.lookPath(c.Program)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, program, c.Args...)
+	cmd.Args[0] = c.Program
+	cmd.Env = slices.Concat(m.passed(c.Pass), c.Env)
+	return cmd, nil
+}
+
+// record keeps what is written to it, or the end of it.
+type record struct {
+	kept    []byte
+	endOnly bool
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.kept = append(r.kept, p...)
+	if r.endOnly && len(r.kept) > 2*longest {
+		r.kept = slices.Clone(r.kept[len(r.kept)-longest:])
+	}
+	return len(p), nil
+}
+
+// and is a writer to r, and to w unless that is nil.
+func (r *record) and(w io.Writer) io.Writer {
+	if w == nil {
+		return r
+	}
+	return io.MultiWriter(r, w)
 }
 
 // usual are the variables that every program gets. The rest of the environment
@@ -140,12 +170,14 @@ func (c Command) exitError(exit *exec.ExitError, out Output) error {
 	return e
 }
 
+// longest is how many bytes of what a program printed an error repeats.
+const longest = 2000
+
 // tail is the trimmed end of what a program printed: enough for an error.
 func tail(out []byte) string {
-	const most = 2000
 	s := strings.TrimSpace(string(out))
-	if len(s) > most {
-		s = "…" + s[len(s)-most:]
+	if len(s) > longest {
+		s = "…" + s[len(s)-longest:]
 	}
 	return s
 }

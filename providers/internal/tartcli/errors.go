@@ -22,7 +22,12 @@ const (
 	Registry      Kind = "registry"        // the registry failed
 	Network       Kind = "network"         // the registry can't be reached
 	NoSpace       Kind = "no space"
-	Corrupt       Kind = "corrupt" // the VM's folder lacks files, or config.json can't be read
+	NoSession     Kind = "no session" // the VM does not start, most likely for want of a login session
+	NoAddress     Kind = "no address" // the guest has no IP address yet
+	NoAgent       Kind = "no agent"   // the guest agent does not answer
+	GuestLost     Kind = "guest lost" // the guest ended, or its agent, while a command ran in it
+	Crashed       Kind = "crashed"    // the guest ended by an error of its own
+	Corrupt       Kind = "corrupt"    // the VM's folder lacks files, or config.json can't be read
 	BadHome       Kind = "bad home"
 	Usage         Kind = "usage"    // tart refused the command line: a bug of ours, or a strange version
 	Signaled      Kind = "signaled" // tart itself was killed
@@ -64,6 +69,8 @@ func (e *Error) why() string {
 		return "there is no such VM"
 	case AlreadyExists:
 		return "a VM of that name already exists"
+	case NotRunning:
+		return "the VM does not run"
 	case Running:
 		return "the VM is running; shut it down first (`tart stop " + e.VM + "` cuts its power)"
 	case Suspended:
@@ -78,6 +85,17 @@ func (e *Error) why() string {
 		return "the registry failed; try again later"
 	case Network:
 		return "the registry can't be reached"
+	case NoSession:
+		return "the VM did not start; macOS guests need this user logged in at the Mac's screen, with the login keychain unlocked " +
+			"(`security unlock-keychain`); /usr/bin/log show --last 5m --predicate 'process == \"tart\"' tells more"
+	case NoAddress:
+		return "the guest has no IP address"
+	case NoAgent:
+		return "the guest agent does not answer; vanilla images have none"
+	case GuestLost:
+		return "the guest was lost while a command ran in it"
+	case Crashed:
+		return "the guest ended by an error"
 	case NoSpace:
 		return "the disk is full; free some space, for example with `tart prune --older-than 30`, then try again"
 	case Corrupt:
@@ -145,6 +163,13 @@ func table() []evidence {
 		{1, "NSURLErrorDomain", Network},
 		{1, "already exists", AlreadyExists},
 		{64, "already exists", AlreadyExists},
+		{1, "the specified VM", NotFound}, // as run says it
+		{1, "no IP address found", NoAddress},
+		{1, "using its control socket", NoAgent},
+		{1, "unavailable (14)", GuestLost},
+		{1, "VZErrorDomain Code=-9", NoSession},
+		{1, "VZErrorDomain Code=1 ", NoSession},
+		{0, "guest has stopped the virtual machine due to error", Crashed},
 		{64, "", Usage},
 	}
 }

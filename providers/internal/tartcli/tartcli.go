@@ -1,5 +1,6 @@
 // Package tartcli drives the program tart on one Mac: the few commands that
-// hostler needs, and the config.json that tart keeps for each VM.
+// hostler needs, and the config.json that tart keeps for each VM. What happens
+// inside a guest is the business of package guest.
 //
 // Invariants:
 //
@@ -14,9 +15,11 @@
 //     traces: see environment.
 //  5. List is remembered for the life of a Tart, until something here changes
 //     a VM. What decides about a change is always looked up anew.
+//  6. A VM runs while its config.json is locked, which Holder reads: neither a
+//     `tart run` that lives nor one that ended with status 0 proves anything.
 //
 // Nothing is written below TART_HOME except by tart. Start at Tart, then
-// change.go.
+// change.go for stopped VMs and boot.go for running ones.
 package tartcli
 
 import (
@@ -118,8 +121,22 @@ type command struct {
 	op      string
 	vm      string   // what an error is about
 	args    []string // after op
+	stdin   io.Reader
 	stdout  io.Writer
+	stderr  io.Writer
+	stream  bool // stdout and stderr alone get what is printed
 	patient bool // may take as long as it takes
+}
+
+// program is the call as a program to run.
+func (c command) program() machine.Command {
+	return machine.Command{
+		Program: "tart", Args: append([]string{c.op}, c.args...),
+		Stdin: c.stdin, Stdout: c.stdout, Stderr: c.stderr, Stream: c.stream,
+		// CI makes progress come as plain lines. TRACEPARENT must never come
+		// through: tart would export telemetry, each call 100 ms longer.
+		Env: []string{"CI=true", "TART_NO_AUTO_PRUNE=1"}, Pass: []string{"TART_", "DOCKER_CONFIG"},
+	}
 }
 
 // run calls tart, of which check has approved.
@@ -136,12 +153,7 @@ func (t *Tart) call(ctx context.Context, c command) ([]byte, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, patience, &Error{Kind: Timeout, Op: c.op, VM: c.vm})
 		defer cancel()
 	}
-	out, err := t.m.Run(ctx, machine.Command{
-		Program: "tart", Args: append([]string{c.op}, c.args...), Stdout: c.stdout,
-		// CI makes progress come as plain lines. TRACEPARENT must never come
-		// through: tart would export telemetry, each call 100 ms longer.
-		Env: []string{"CI=true", "TART_NO_AUTO_PRUNE=1"}, Pass: []string{"TART_", "DOCKER_CONFIG"},
-	})
+	out, err := t.m.Run(ctx, c.program())
 	var slow *Error
 	switch {
 	case err == nil:
@@ -163,7 +175,11 @@ func (c command) explain(err error) error {
 		e.Kind = Missing
 	case errors.As(err, &exit):
 		e.Exit, e.Text = exit.Code, exit.Stderr
-		e.Kind = classify(exit.Code, exit.Stderr)
+		if c.op == "exec" {
+			// What comes before the last line is the guest's.
+			e.Text = e.Text[strings.LastIndexByte(e.Text, '\n')+1:]
+		}
+		e.Kind = classify(exit.Code, e.Text)
 		if exit.Signal != "" {
 			e.Kind, e.Text = Signaled, exit.Signal
 		}

@@ -31,11 +31,27 @@ const (
 	KillCallerAfter Kind = "kill-caller-after"
 	// Garbage: the tool acts, but only the first half of its output arrives.
 	Garbage Kind = "garbage"
+	// Die: the guest dies of an error while the command runs in it, after it
+	// printed Stdout. Only for the tool Guest.
+	Die Kind = "die"
 )
+
+// Guest is the name under which the log and the faults know commands that run
+// in guests. Their arguments are the VM and the command: its words, or its
+// script line by line. Of the kinds they know Fail, Hang, Delay and Die.
+const Guest = "guest"
 
 // Kinds are all kinds of fault.
 func Kinds() []Kind {
-	return []Kind{Fail, Hang, Delay, CrashBefore, CrashAfter, KillCallerBefore, KillCallerAfter, Garbage}
+	return []Kind{Fail, Hang, Delay, CrashBefore, CrashAfter, KillCallerBefore, KillCallerAfter, Garbage, Die}
+}
+
+// fits reports whether the fault can befall its tool.
+func (f Fault) fits() bool {
+	if f.Tool == Guest {
+		return slices.Contains([]Kind{Fail, Hang, Delay, Die}, f.Kind)
+	}
+	return f.Tool != "" && f.Kind != Die && slices.Contains(Kinds(), f.Kind)
 }
 
 // Fault is something that goes wrong in calls of one tool.
@@ -59,7 +75,7 @@ type FaultCount struct {
 
 // Inject adds a fault. When several are due in one call the oldest strikes.
 func (m *Mac) Inject(f Fault) error {
-	if f.Tool == "" || !slices.Contains(Kinds(), f.Kind) {
+	if !f.fits() {
 		return fmt.Errorf("inject fault: tool %q, kind %q", f.Tool, f.Kind)
 	}
 	return Update(m, faultsFile, func(all *[]FaultCount) error {

@@ -61,14 +61,20 @@ func (p *Process) Acted() {
 	}
 }
 
+// Begin writes the first line of the call in the log; end writes the second.
+// It returns the fault that is due, nil when there is none.
+func (p *Process) Begin(mutating bool) (fault *Fault, end func(code int) error, err error) {
+	if fault, err = p.strike(p.Name, p.Args); err != nil {
+		return nil, nil, err
+	}
+	end, err = p.begin(mutating, fault)
+	return fault, end, err
+}
+
 // Perform runs body between its two lines in the log, under the fault, if any,
 // that is due for this call.
 func (p *Process) Perform(mutating bool, body func(*Process) int) int {
-	fault, err := p.strike(p.Name, p.Args)
-	if err != nil {
-		return p.Errorf(70, "%s: simulated mac: %v", p.Name, err)
-	}
-	end, err := p.begin(mutating, fault)
+	fault, end, err := p.Begin(mutating)
 	if err != nil {
 		return p.Errorf(70, "%s: simulated mac: %v", p.Name, err)
 	}
@@ -111,6 +117,22 @@ func (p *Process) under(fault *Fault, body func(*Process) int) int {
 		held.open()
 	}
 	return code
+}
+
+// Wait lets time pass; it is false if SIGINT cut it short.
+func (p *Process) Wait(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, syscall.SIGINT)
+	defer signal.Stop(interrupted)
+	select {
+	case <-interrupted:
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // gate keeps what is written until it is opened.

@@ -31,14 +31,37 @@ type Spec struct {
 
 	// LoggedOut starts the Mac without a login session, so without gui/UID.
 	LoggedOut bool
-	// NoSudo makes sudo ask for a password.
+	// NoSudo makes sudo ask for a password, except where /etc/sudoers.d says
+	// otherwise.
 	NoSudo bool
+	// Laptop gives the Mac a battery.
+	Laptop bool
 	// CheckPrograms makes launchd look for a job's program under the Mac's
 	// root; without it every program is taken to exist.
 	CheckPrograms bool
 	Quirks        Quirks
 
+	// Guests is Pretend or Run: what becomes of commands in guests.
+	Guests string // Pretend
+	// Answers are what a guest that pretends prints for a command, by its
+	// script without the space around it. Others print nothing; all succeed.
+	Answers map[string]string
+	// SSH makes guests run an SSH server for admin, with the password admin.
+	SSH bool
+
 	Registry []RemoteImage // DefaultRegistry()
+}
+
+// What becomes of commands in guests.
+const (
+	Pretend = "pretend" // nothing is executed; a stand-in answers
+	Run     = "run"     // they run as processes of this machine, in the guest's home folder
+)
+
+// Trouble is what is wrong inside all guests.
+type Trouble struct {
+	Clock     time.Duration // how far their clocks are ahead
+	Unmounted bool          // shared folders don't appear
 }
 
 // Quirks choose among answers that differ between versions of macOS.
@@ -55,6 +78,15 @@ type Quirks struct {
 	BootoutUnknown int
 	// DisabledBool prints true and false where newer ones print disabled and enabled.
 	DisabledBool bool
+	// FreezeStuck makes systemsetup accept a change of restart after freeze
+	// and not make it.
+	FreezeStuck bool
+	// UpdateLies makes softwareupdate --schedule say on, whatever is so.
+	UpdateLies bool
+	// NoFullDisk keeps Full Disk Access from tmutil.
+	NoFullDisk bool
+	// NoKey words the absence of a preference as macOS 27 does.
+	NoKey bool
 }
 
 // Timing says how long things take on the Mac. All zero: as fast as they can.
@@ -101,6 +133,7 @@ type Settings struct {
 	Login    bool // somebody is logged in at the screen
 	Keychain bool // the login keychain is unlocked
 	Timing   Timing
+	Trouble  Trouble
 	Clock    time.Time // zero: the machine's clock
 	Boot     time.Time
 	BootID   string // kern.bootsessionuuid
@@ -120,6 +153,7 @@ func NewSettings(s Spec, now time.Time) Settings {
 	def(&s.User, "admin")
 	def(&s.UID, 501)
 	def(&s.Hostname, "mac-mini")
+	def(&s.Guests, Pretend)
 	for i := range s.Registry {
 		s.Registry[i].Digest = s.Registry[i].digest()
 	}
@@ -179,13 +213,38 @@ func (m *Mac) Layout(s Settings) error {
 		s.Home() + "/Library/LaunchAgents", s.Home() + "/Library/Logs", "/Library/LaunchDaemons", "/Library/LaunchAgents",
 		"/Library/Preferences", "/System/Library/LaunchDaemons", "/System/Volumes/Data", "/var/db/com.apple.xpc.launchd",
 		"/var/log", "/etc", "/tmp", "/private/tmp", "/usr/local/bin", "/usr/bin", "/usr/sbin", "/bin", "/opt/homebrew/bin",
+		"/usr/libexec/ApplicationFirewall",
 	} {
 		if err := os.MkdirAll(m.Path(d), 0o755); err != nil {
 			return err
 		}
 	}
-	return os.Symlink("/bin/sh", m.Path("/bin/sh"))
+	const ssh = "/System/Library/LaunchDaemons/ssh.plist"
+	if err := os.WriteFile(m.Path(ssh), []byte(sshPlist), 0o644); err != nil {
+		return err
+	}
+	return errors.Join(
+		m.Chown(ssh, Owner{"root", "wheel"}),
+		os.Symlink("/var/db/timezone/zoneinfo/America/Los_Angeles", m.Path("/etc/localtime")),
+		os.Symlink("/bin/sh", m.Path("/bin/sh")),
+	)
 }
+
+// sshPlist is the daemon behind Remote Login, which is off on a new Mac.
+const sshPlist = `<?xml version="1.0" encoding="UTF-8"?>
+<plist version="1.0">
+<dict>
+	<key>Label</key>
+	<string>com.openssh.sshd</string>
+	<key>ProgramArguments</key>
+	<array>
+		<string>/usr/libexec/sshd-keygen-wrapper</string>
+	</array>
+	<key>Disabled</key>
+	<true/>
+</dict>
+</plist>
+`
 
 // Link installs a tool at a path of the Mac, and in Bin.
 func (m *Mac) Link(exe, tool, path string) error {

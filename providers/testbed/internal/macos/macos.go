@@ -1,12 +1,14 @@
 // Package macos owns the small tools of a simulated macOS: what tells facts of
 // the host (sysctl, sw_vers, uname, df, vm_stat, id, stat), what changes files
-// (install, rm, plutil) and sudo.
+// (install, rm, plutil), what reads and writes settings (pmset, systemsetup,
+// scutil, mdutil, xcode-select and so on; defaults is in prefs) and sudo.
 //
 // Output has the shape of the real tools, down to the tabs, since programs
 // parse it. Ownership is a table of the Mac, not of the machine: only what ran
 // under sudo may give a file to root.
 //
-// Start reading at Sysctl for a fact, at Install for a file.
+// Start reading at Sysctl for a fact, at Install for a file, at system for a
+// setting.
 package macos
 
 import (

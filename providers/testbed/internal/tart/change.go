@@ -49,7 +49,7 @@ func (c *call) create() error {
 		return err
 	}
 	defer unlock()
-	if err := temp.Make(cfg, "created on "+c.Settings.Hostname, size*gigabyte, 0, false); err != nil {
+	if err := temp.Make(cfg, "created on "+c.Settings.Hostname, size*vm.Gigabyte, 0, false); err != nil {
 		return err
 	}
 	return temp.Place(c.home.Local(c.operands[0]))
@@ -74,7 +74,7 @@ func (c *call) clone() error {
 	if remote {
 		src.Dir = c.home.Image(r)
 		if !src.Dir.Complete() {
-			if err := c.pull(r); err != nil {
+			if err := c.cache().Pull(r); err != nil {
 				return err
 			}
 		}
@@ -90,7 +90,7 @@ func (c *call) clone() error {
 			return err
 		}
 	}
-	return c.makeRoom(c.home.Local(name), limit<<30)
+	return c.cache().MakeRoom(c.home.Local(name), limit<<30)
 }
 
 // copy clones a VM to where a new one shall be, whatever is there.
@@ -109,7 +109,7 @@ func (c *call) copy(src vm.Named, to vm.Dir) error {
 	if err != nil {
 		return err
 	}
-	if !c.wait(c.Settings.Timing.Clone) {
+	if !c.Wait(c.Settings.Timing.Clone) {
 		temp.Collect()
 		return fmt.Errorf("CancellationError()")
 	}
@@ -231,10 +231,10 @@ func (c *call) setDisk(d vm.Dir) error {
 	if err != nil {
 		return err
 	}
-	if size*gigabyte < have {
-		return failure(fmt.Sprintf("new disk size of %d GB should be larger than the current disk size of %d GB", size, have/gigabyte))
+	if size*vm.Gigabyte < have {
+		return failure(fmt.Sprintf("new disk size of %d GB should be larger than the current disk size of %d GB", size, have/vm.Gigabyte))
 	}
-	return d.Resize(size * gigabyte)
+	return d.Resize(size * vm.Gigabyte)
 }
 
 // display reads WxH with an optional unit. A part that isn't a number leaves
@@ -318,7 +318,7 @@ func (c *call) stop() error {
 		if now, err := n.Dir.Holder(); err != nil || now == 0 {
 			return nil
 		}
-		time.Sleep(pollStop)
+		time.Sleep(100 * time.Millisecond)
 	}
 	if now, err := n.Dir.Holder(); err == nil && now == pid {
 		syscall.Kill(pid, syscall.SIGKILL)

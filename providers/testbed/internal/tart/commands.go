@@ -23,7 +23,7 @@ func commands() []command {
 		{name: "list", run: (*call).list, options: []option{
 			value("--source", "<source>"), value("--format", "<format>"), flag("--quiet").or("-q"),
 		}},
-		{name: "pull", operands: []string{"<remote-name>"}, mutating: true, run: (*call).pullCommand, options: []option{
+		{name: "pull", operands: []string{"<remote-name>"}, mutating: true, run: (*call).pull, options: []option{
 			flag("--insecure"), concurrency, flag("--deduplicate"),
 		}},
 		{name: "prune", mutating: true, run: (*call).prune, options: []option{

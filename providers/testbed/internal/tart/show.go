@@ -11,8 +11,6 @@ import (
 	"hostler/providers/testbed/internal/vm"
 )
 
-const gigabyte = 1_000_000_000 // tart counts disks in decimal gigabytes
-
 // listed is one VM of "tart list"; which of the last two pointers is set
 // depends on the version.
 type listed struct {
@@ -94,7 +92,7 @@ func (c *call) measure(all []listed, source string, vms []vm.Named) ([]listed, e
 		if err != nil {
 			return nil, vanished(n)
 		}
-		l := listed{Source: source, Name: n.Name, Disk: disk / gigabyte, Size: size / gigabyte, Running: st == "running", State: st}
+		l := listed{Source: source, Name: n.Name, Disk: disk / vm.Gigabyte, Size: size / vm.Gigabyte, Running: st == "running", State: st}
 		if c.tart.since("2.31.0") {
 			at, err := n.Dir.Accessed()
 			if err != nil {
@@ -102,7 +100,7 @@ func (c *call) measure(all []listed, source string, vms []vm.Named) ([]listed, e
 			}
 			l.Accessed = new(at.UTC().Format(time.RFC3339))
 		} else {
-			l.SizeOnDisk = new(size / gigabyte)
+			l.SizeOnDisk = new(size / vm.Gigabyte)
 		}
 		all = append(all, l)
 	}
@@ -169,8 +167,8 @@ func (c *call) get() error {
 		return err
 	}
 	g := got{
-		OS: cfg.OS, CPU: cfg.CPUCount, Memory: cfg.MemorySize >> 20, Disk: disk / gigabyte, DiskFormat: cfg.DiskFormat,
-		Size: fmt.Sprintf("%.3f", float64(size)/gigabyte), Display: cfg.Display.String(), Running: st == "running", State: st,
+		OS: cfg.OS, CPU: cfg.CPUCount, Memory: cfg.MemorySize >> 20, Disk: disk / vm.Gigabyte, DiskFormat: cfg.DiskFormat,
+		Size: fmt.Sprintf("%.3f", float64(size)/vm.Gigabyte), Display: cfg.Display.String(), Running: st == "running", State: st,
 	}
 	if !c.tart.since("2.28.0") {
 		g.DiskFormat = ""

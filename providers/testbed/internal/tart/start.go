@@ -2,7 +2,6 @@ package tart
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"strings"
@@ -10,12 +9,6 @@ import (
 	"time"
 
 	"hostler/providers/testbed/internal/vm"
-)
-
-const (
-	pollStop  = 100 * time.Millisecond
-	pollGuest = 20 * time.Millisecond
-	pollHost  = 100 * time.Millisecond
 )
 
 // start is "tart run": it stays until the VM ends. The order of its steps is
@@ -54,7 +47,11 @@ func (c *call) start() error {
 		fmt.Fprintln(c.Stdout, "VNC server is running at vnc://:fake-fake-fake@127.0.0.1:5901")
 	}
 	c.Acted()
-	return c.guest(n, cfg, signals)
+	code, err := c.guest(n, os.Getpid()).Live(cfg, c.options["--dir"], c.has("--suspendable"), signals)
+	if err == nil && code != 0 {
+		return quit(code)
+	}
+	return err
 }
 
 // openForRun is the part that real tart does while it reads its arguments, so
@@ -250,67 +247,4 @@ func (c *call) overLimit(n vm.Named) string {
 		text += " (other running VMs: " + strings.Join(running, ", ") + ")"
 	}
 	return text
-}
-
-// guest lives the life of the guest until something ends it.
-func (c *call) guest(n vm.Named, cfg vm.Config, signals <-chan os.Signal) error {
-	tick := time.NewTicker(pollGuest)
-	defer tick.Stop()
-	alive := time.NewTicker(pollHost)
-	defer alive.Stop()
-	born := time.Now()
-	leased := false
-	var off <-chan time.Time
-	for {
-		select {
-		case s := <-signals:
-			switch s {
-			case syscall.SIGINT:
-				fmt.Fprintln(c.Stdout, "Stopping VM...")
-				time.Sleep(c.Settings.Timing.Stop)
-				return nil
-			case syscall.SIGUSR1:
-				return c.save(n, cfg)
-			case syscall.SIGUSR2:
-				fmt.Fprintln(c.Stdout, "Requesting guest OS to stop...")
-				if cfg.OS != "darwin" { // macOS only shows a dialog
-					off = time.After(c.Settings.Timing.Shutdown)
-				}
-			}
-		case <-off:
-			fmt.Fprintln(c.Stdout, "guest has stopped the virtual machine")
-			return nil
-		case <-alive.C:
-			if c.Gone(c.Settings.BootID) {
-				syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			}
-		case <-tick.C:
-			if cause, asked := n.Dir.PoweredOff(os.Getpid()); asked && cause != "" {
-				fmt.Fprintf(c.Stdout, "guest has stopped the virtual machine due to error: %s\n", cause)
-				return nil
-			} else if asked && off == nil {
-				off = time.After(c.Settings.Timing.Shutdown)
-			}
-			if !leased && time.Since(born) >= c.Settings.Timing.Address {
-				if err := c.lease(cfg.MACAddress); err != nil {
-					return err
-				}
-				leased = true
-			}
-		}
-	}
-}
-
-// save suspends the VM. One that can't be saved is lost.
-func (c *call) save(n vm.Named, cfg vm.Config) error {
-	if c.has("--dir") || cfg.OS == "darwin" && !c.has("--suspendable") {
-		fmt.Fprintln(c.Stdout, `Failed to suspend the VM: Error Domain=VZErrorDomain Code=1 "Invalid virtual machine configuration. Save and restore is not supported."`)
-		return quit(1)
-	}
-	io.WriteString(c.Stdout, "pausing VM to take a snapshot...\ncreating a snapshot...\n")
-	if err := n.Dir.Suspend(); err != nil {
-		return err
-	}
-	fmt.Fprintln(c.Stdout, "snapshot created successfully! shutting down the VM...")
-	return nil
 }

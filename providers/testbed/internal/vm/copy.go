@@ -59,7 +59,7 @@ func (d Dir) Copy(to Dir) error {
 			return err
 		case e.IsDir():
 			return os.MkdirAll(to.Join(rel), 0o755)
-		case e.Type().IsRegular() && e.Name() != runFile && !strings.HasPrefix(e.Name(), powerFile):
+		case e.Type().IsRegular() && e.Name() != runFile && !strings.HasPrefix(e.Name(), powerFile+"."):
 			return copyFile(path, to.Join(rel))
 		}
 		return nil

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Gigabyte is the one that tart counts disks in: decimal.
+const Gigabyte = 1_000_000_000
+
 // Dir is the folder of one VM or of one cached image.
 type Dir string
 
@@ -222,7 +225,7 @@ func (d Dir) PowerOff(pid int, cause string) error {
 	if err := os.MkdirAll(d.Guest(), 0o755); err != nil {
 		return err
 	}
-	file := d.power(pid)
+	file := d.PowerFile(pid)
 	if err := os.WriteFile(file+".next", []byte(cause), 0o644); err != nil {
 		return err
 	}
@@ -231,14 +234,15 @@ func (d Dir) PowerOff(pid int, cause string) error {
 
 // PoweredOff reports what PowerOff asked process pid for, if anything.
 func (d Dir) PoweredOff(pid int) (cause string, off bool) {
-	data, err := os.ReadFile(d.power(pid))
+	data, err := os.ReadFile(d.PowerFile(pid))
 	return string(data), err == nil
 }
 
 // PowerOn forgets what a process that had this process's id was asked for.
-func (d Dir) PowerOn() { os.Remove(d.power(os.Getpid())) }
+func (d Dir) PowerOn() { os.Remove(d.PowerFile(os.Getpid())) }
 
-func (d Dir) power(pid int) string {
+// PowerFile is the file whose being there asks the guest to end, see PowerOff.
+func (d Dir) PowerFile(pid int) string {
 	return filepath.Join(d.Guest(), powerFile+"."+strconv.Itoa(pid))
 }
 
