@@ -12,4 +12,13 @@ host "mini" {
     disk   = "40GiB"
   }
   macos_guests = 2
+
+  # A host never sleeps, comes back after a power cut, and leaves its disk to the
+  # jobs. Settings that are not named stay as they are.
+  settings {
+    sleep                    = "never"
+    restart_after_power_loss = true
+    dhcp_lease               = "10m"
+    spotlight                = false
+  }
 }

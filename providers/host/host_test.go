@@ -41,9 +41,11 @@ type bed struct {
 	t *testing.T
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t *testing.T) *bed { return newBedOf(t, testbed.Spec{}) }
+
+func newBedOf(t *testing.T, spec testbed.Spec) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{})
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,12 +67,42 @@ func (b *bed) must(err error) {
 func wanted(memory, disk string, guests int64) cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{
 		"name": cty.NullVal(cty.String), "document": cty.NullVal(cty.String), "macos_guests": cty.NumberIntVal(guests),
-		"reserve": cty.ObjectVal(map[string]cty.Value{"memory": cty.StringVal(memory), "disk": cty.StringVal(disk)}),
+		"reserve":  cty.ObjectVal(map[string]cty.Value{"memory": cty.StringVal(memory), "disk": cty.StringVal(disk)}),
+		"settings": cty.NullVal(block().Nested("settings").Cty()),
 	})
 }
 
+// with is a wanted host with settings, by name.
+func with(host cty.Value, settings map[string]any) cty.Value {
+	attrs, typ := host.AsValueMap(), block().Nested("settings").Cty()
+	values := map[string]cty.Value{}
+	for name, t := range typ.AttributeTypes() {
+		values[name] = cty.NullVal(t)
+	}
+	for name, v := range settings {
+		switch v := v.(type) {
+		case string:
+			values[name] = cty.StringVal(v)
+		case bool:
+			values[name] = cty.BoolVal(v)
+		case int:
+			values[name] = cty.NumberIntVal(int64(v))
+		case []string:
+			var list []cty.Value
+			for _, e := range v {
+				list = append(list, cty.StringVal(e))
+			}
+			values[name] = cty.ListVal(list)
+		}
+	}
+	attrs["settings"] = cty.ObjectVal(values)
+	return cty.ObjectVal(attrs)
+}
+
 func (b *bed) resolve(want, have cty.Value) (cty.Value, error) {
-	return b.Resolve(b.t.Context(), providers.Resolution{Addr: addr.New("host", "mini"), Want: want, Have: have, Config: blocks{}})
+	return b.Resolve(b.t.Context(), providers.Resolution{
+		Addr: addr.New("host", "mini"), Want: want, Have: have, Config: blocks{}, Warn: func(string, string) {},
+	})
 }
 
 func (b *bed) resolved(want, have cty.Value) cty.Value {

@@ -1,13 +1,17 @@
 // Package host owns the block type host: a Mac, and what of it is lent to VMs.
 //
-// A host's object is the settings document host.json, which the runtime reads
-// to know its budget. A host without an ssh block is the Mac that hostler runs
-// on, so a configuration has one such host; Validate holds it to that, Resolve
-// holds the reserve to what the Mac has. Start at schema.go.
+// A host's object is the document host.json, which the runtime reads to know
+// its budget, and those settings of macOS that the block names. The document
+// decides whether there is a host: it is written when the Mac has taken the
+// settings, and they outlive it, since nobody knows what they were before. A
+// host without an ssh block is the Mac that hostler runs on, so a configuration
+// has one such host; Validate holds it to that, Resolve holds the reserve to
+// what the Mac has. Start at schema.go, then crud.go.
 package host
 
 import (
 	"hostler/providers"
+	"hostler/providers/internal/hostsettings"
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/settings"
 )
@@ -15,13 +19,14 @@ import (
 // New returns the provider of host.
 func New(env providers.Env) *providers.Provider {
 	mac := machine.Local(env.Root, env.Environ)
-	hosts := &hosts{Documents: settings.Documents[Host]{
+	hosts := &hosts{settings.Documents[Host]{
 		Store: settings.Store{Mac: mac},
 		Name:  func(*Host) string { return "host.json" },
 		Flaw:  func(h *Host) *string { return &h.Document },
 		ID:    func(h *Host) string { return h.Name },
 		What:  "host",
-	}}
+		Keep:  func(from, to *Host) { to.Settings = from.Settings },
+	}, hostsettings.New(mac)}
 	return &providers.Provider{Name: "host", Types: []*providers.Type{
 		providers.NewType(providers.Def[Host]{Schema: block(), CRUD: hosts, ID: hosts.ID}),
 	}}

@@ -6,18 +6,21 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
+	"hostler/providers/internal/hostsettings"
 )
 
 // appleLimit is how many macOS guests Apple's licence and its kernel let run
 // on one Mac at a time, whatever tool runs them.
 const appleLimit = 2
 
-// Host is one Mac, and the content of host.json.
+// Host is one Mac: the content of host.json, and settings of macOS, which the
+// Mac itself holds.
 type Host struct {
-	Name        string  `cty:"name" json:"name"`
-	Reserve     Reserve `cty:"reserve" json:"reserve"`
-	MacOSGuests int     `cty:"macos_guests" json:"macos_guests"`
-	Document    string  `cty:"document" json:"-"`
+	Name        string               `cty:"name" json:"name"`
+	Reserve     Reserve              `cty:"reserve" json:"reserve"`
+	MacOSGuests int                  `cty:"macos_guests" json:"macos_guests"`
+	Settings    *hostsettings.Values `cty:"settings" json:"-"`
+	Document    string               `cty:"document" json:"-"`
 }
 
 // Reserve is what macOS keeps for itself.
@@ -44,7 +47,7 @@ func block() *schema.Block {
 				{Name: "memory", Type: schema.Bytes, Default: cty.StringVal("4GiB"), Doc: "Memory that no VM gets."},
 				{Name: "disk", Type: schema.Bytes, Default: cty.StringVal("20GiB"), Doc: "Disk space below which no VM is started."},
 			},
-		}}},
+		}}, hostsettings.Block()},
 	}
 }
 
