@@ -28,7 +28,10 @@ type Resolve[T any] struct {
 	// Replacing says that Have will be destroyed and made anew, so nothing of
 	// it need be kept.
 	Replacing bool
-	Config    Lookup
+	// Upgrade lets what the object is pinned to, such as the digest behind a
+	// tag, move to what it is now.
+	Upgrade bool
+	Config  Lookup
 	// Warn adds a warning about the attribute ("" for the whole block).
 	Warn func(attr, text string)
 }

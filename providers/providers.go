@@ -25,6 +25,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -55,7 +56,10 @@ type Env struct {
 	// Root stands for "/" of this Mac: "/" itself, except on a simulated Mac
 	// and in tests. Every path of the Mac lies under it.
 	Root string
-	Log  *slog.Logger
+	// Web carries requests to registries and other services; nil is the
+	// network.
+	Web http.RoundTripper
+	Log *slog.Logger
 }
 
 // AttrError is an error about one attribute of a block. The planner shows it

@@ -112,6 +112,7 @@ type Resolution struct {
 	Addr       addr.Addr
 	Want, Have cty.Value
 	Replacing  bool
+	Upgrade    bool
 	Config     Lookup
 	Warn       func(attr, text string)
 }

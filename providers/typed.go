@@ -100,7 +100,7 @@ func (t *typed[T]) resolve(ctx context.Context, r Resolution) (cty.Value, error)
 	if !ok {
 		return t.out(want), nil
 	}
-	q := &Resolve[T]{Addr: r.Addr, Name: InstanceName(r.Addr), Want: want, Replacing: r.Replacing, Config: r.Config, Warn: r.Warn}
+	q := &Resolve[T]{Addr: r.Addr, Name: InstanceName(r.Addr), Want: want, Replacing: r.Replacing, Upgrade: r.Upgrade, Config: r.Config, Warn: r.Warn}
 	if !r.Have.IsNull() {
 		q.Have = t.in(r.Have)
 	}

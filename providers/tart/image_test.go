@@ -1,9 +1,11 @@
 package tart
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -17,7 +19,9 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/schema"
 	"hostler/providers"
+	"hostler/providers/internal/guest"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
 )
@@ -25,22 +29,37 @@ import (
 const (
 	sequoia = "ghcr.io/cirruslabs/macos-sequoia-base:latest"
 	ubuntu  = "ghcr.io/cirruslabs/ubuntu:latest"
-	// childCreate makes the test binary create the image it holds and exit.
-	childCreate = "HOSTLER_TEST_CREATE"
+	// canary is a secret of these tests.
+	canary = "hunter2-canary"
+	// childWant makes the test binary create the image it holds and exit, or
+	// update the one that childHave holds.
+	childWant = "HOSTLER_TEST_WANT"
+	childHave = "HOSTLER_TEST_HAVE"
+	childDir  = "HOSTLER_TEST_DIR"
 )
 
 func TestMain(m *testing.M) {
-	if want := os.Getenv(childCreate); want != "" {
-		os.Exit(create(want))
+	if os.Getenv(childWant) != "" {
+		os.Exit(child())
+	}
+	flag.Parse()
+	// Most of what is tested here waits for simulated guests.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
 	}
 	os.Exit(mactest.Main(m))
 }
 
-func create(want string) int {
-	typ := New(providers.Env{Root: os.Getenv(testbed.EnvRoot), Environ: os.Environ()}).Types[0]
-	v, err := typ.Decode(json.RawMessage(want), 0)
-	if err == nil {
-		_, err = typ.Create(context.Background(), v)
+func child() int {
+	typ := quick(providers.Env{Dir: os.Getenv(childDir), Root: os.Getenv(testbed.EnvRoot), Environ: os.Environ()})
+	want, err := typ.Decode(json.RawMessage(os.Getenv(childWant)), 0)
+	if err == nil && os.Getenv(childHave) == "" {
+		_, err = typ.Create(context.Background(), want)
+	} else if err == nil {
+		var have cty.Value
+		if have, err = typ.Decode(json.RawMessage(os.Getenv(childHave)), 0); err == nil {
+			_, err = typ.Update(context.Background(), have, want)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -49,11 +68,19 @@ func create(want string) int {
 	return 0
 }
 
+// quick is the type image, but for the time that guests are given.
+func quick(env providers.Env) *providers.Type {
+	c := newImages(env)
+	c.builder.Limits = guest.Limits{Steady: time.Nanosecond}
+	return provider(c).Types[0]
+}
+
 // bed is a simulated Mac and the type image on it.
 type bed struct {
 	*testbed.Mac
 	*providers.Type
-	t *testing.T
+	t   *testing.T
+	dir string // of the configuration
 	// blocks are the rest of the configuration.
 	blocks blocks
 	warned []string
@@ -61,7 +88,13 @@ type bed struct {
 
 func newBed(t *testing.T) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{})
+	return newBedOf(t, testbed.Spec{})
+}
+
+func newBedOf(t *testing.T, spec testbed.Spec) *bed {
+	t.Helper()
+	dir := t.TempDir()
+	mac, err := testbed.New(filepath.Join(dir, "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +103,14 @@ func newBed(t *testing.T) *bed {
 			t.Error(err)
 		}
 	})
-	b := &bed{Mac: mac, t: t, blocks: blocks{}}
+	b := &bed{Mac: mac, t: t, blocks: blocks{}, dir: dir}
 	b.restart()
 	return b
 }
 
 // restart is a new run of hostler: nothing is remembered.
 func (b *bed) restart() {
-	b.Type = New(providers.Env{Root: b.Root(), Environ: b.Environ()}).Types[0]
+	b.Type = quick(providers.Env{Dir: b.dir, Root: b.Root(), Environ: b.Environ(), Web: b.Registry()})
 }
 
 type blocks map[string]cty.Value
@@ -102,16 +135,59 @@ func (b *bed) value(set attrs) cty.Value {
 	for name, typ := range b.Schema.Value().AttributeTypes() {
 		all[name] = cty.NullVal(typ)
 	}
-	all["host"] = cty.StringVal("host.mini")
+	all["host"], all["keep"] = cty.StringVal("host.mini"), cty.NumberIntVal(1)
+	all["login"] = cty.ObjectVal(map[string]cty.Value{"user": cty.StringVal("admin"), "password": cty.StringVal("literal:admin")})
 	for name, v := range set {
 		switch v := v.(type) {
 		case string:
 			all[name] = cty.StringVal(v)
 		case int:
 			all[name] = cty.NumberIntVal(int64(v))
+		case cty.Value:
+			all[name] = v
 		}
 	}
 	return cty.ObjectVal(all)
+}
+
+// steps and checks are nested blocks, with the defaults of what is left out.
+func (b *bed) steps(all ...Step) cty.Value {
+	b.t.Helper()
+	var out []cty.Value
+	for _, s := range all {
+		env := cty.NullVal(cty.Map(cty.String))
+		if len(s.Env) > 0 {
+			vars := map[string]cty.Value{}
+			for k, v := range s.Env {
+				vars[k] = cty.StringVal(v)
+			}
+			env = cty.MapVal(vars)
+		}
+		out = append(out, cty.ObjectVal(map[string]cty.Value{
+			"name": cty.StringVal(s.Name), "run": orNull(s.Run), "script": orNull(s.Script), "upload": orNull(s.Upload), "to": orNull(s.To),
+			"env": env, "timeout": cty.StringVal(cmp.Or(s.Timeout, schema.Duration(30*time.Minute)).String()), "sha256": cty.NullVal(cty.String),
+		}))
+	}
+	return cty.ListVal(out)
+}
+
+func (b *bed) checks(all ...Check) cty.Value {
+	b.t.Helper()
+	var out []cty.Value
+	for _, k := range all {
+		out = append(out, cty.ObjectVal(map[string]cty.Value{
+			"name": cty.StringVal(k.Name), "run": orNull(k.Run), "expect": orNull(k.Expect),
+			"timeout": cty.StringVal(cmp.Or(k.Timeout, schema.Duration(5*time.Minute)).String()),
+		}))
+	}
+	return cty.ListVal(out)
+}
+
+func orNull(s string) cty.Value {
+	if s == "" {
+		return cty.NullVal(cty.String)
+	}
+	return cty.StringVal(s)
 }
 
 func (b *bed) must(err error) {
@@ -142,6 +218,39 @@ func (b *bed) made(name string, set attrs) cty.Value {
 	v, err := b.Create(b.t.Context(), b.resolved(name, b.value(set), b.Null()))
 	b.must(err)
 	return v
+}
+
+// update brings an image to what the attributes say.
+func (b *bed) update(name string, have cty.Value, set attrs) cty.Value {
+	b.t.Helper()
+	made, err := b.Update(b.t.Context(), have, b.resolved(name, b.value(set), have))
+	b.must(err)
+	return made
+}
+
+func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(t.Context(), d)
+}
+
+// wantSettled checks that the object is read back as it is and that the block
+// wants nothing else.
+func (b *bed) wantSettled(name string, block, have cty.Value) {
+	b.t.Helper()
+	b.restart()
+	got, err := b.read(have)
+	b.must(err)
+	if !got.RawEquals(have) {
+		b.t.Errorf("read %#v\nhave %#v", got, have)
+	}
+	if again := b.resolved(name, block, got); !again.RawEquals(got) {
+		b.t.Errorf("a second plan differs:\n%#v\n%#v", again, got)
+	}
+}
+
+// offline takes all registries off the network.
+func (b *bed) offline() {
+	b.t.Helper()
+	b.must(b.Inject(testbed.Fault{Tool: testbed.Web, Kind: testbed.Fail}))
 }
 
 func (b *bed) read(have cty.Value) (cty.Value, error) {
@@ -224,7 +333,7 @@ func (b *bed) boot(name string) {
 
 func (b *bed) until(what string, ok func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never came true: %s", what)
 		}

@@ -3,33 +3,44 @@
 //
 // Invariants:
 //
-//  1. A VM appears under the image's name complete or not at all: it is built
-//     under a private name, NAME--build-HASH, and renamed at the end. Names of
-//     images never contain "--", so whatever has such a name was being built.
-//  2. A VM that state does not record is never replaced, changed or deleted.
-//     That a VM is the one an interrupted run made is proved by its random MAC
-//     address, which is noted down before the VM gets its name.
-//  3. A VM is changed and deleted only while it is stopped; a disk only grows.
+//  1. An image is complete or not there at all: it is built under a private
+//     name, and renamed at the end. While it is built anew the old one stays,
+//     and is kept afterwards.
+//  2. A VM that state does not record is never replaced, changed or deleted,
+//     nor is one that took the name of an image since; see package shelf.
+//  3. What an image is made of is one hash, its content, which a plan computes
+//     before anything is touched. What a tag means is pinned with the image.
+//  4. No step of a build is run again while all before it, and it, are as they
+//     were: not after a failure, and not when hostler was killed.
+//  5. A VM is changed and deleted only while it is stopped; a disk only grows.
 //
-// Start at Image (schema.go), then crud.go.
+// Start at Image (schema.go), then resolve.go for plans and crud.go for what
+// they do; internal/build makes a VM, internal/shelf puts it in its place.
 package tart
 
 import (
 	"context"
+	"io/fs"
 
 	"hostler/providers"
+	"hostler/providers/internal/guest"
 	"hostler/providers/internal/machine"
+	"hostler/providers/internal/registry"
 	"hostler/providers/internal/settings"
 	"hostler/providers/internal/tartcli"
+	"hostler/providers/secret"
+	"hostler/providers/tart/internal/build"
+	"hostler/providers/tart/internal/cache"
+	"hostler/providers/tart/internal/shelf"
 )
 
 // New returns the provider of image.
-func New(env providers.Env) *providers.Provider {
-	mac := machine.Local(env.Root, env.Environ)
-	images := &images{tart: tartcli.New(mac), notes: settings.Store{Mac: mac}}
+func New(env providers.Env) *providers.Provider { return provider(newImages(env)) }
+
+func provider(c *images) *providers.Provider {
 	return &providers.Provider{Name: "tart", Types: []*providers.Type{
 		providers.NewType(providers.Def[Image]{
-			Schema: block(), CRUD: images, ID: (*Image).id,
+			Schema: block(), CRUD: c, ID: (*Image).id,
 			Lane: func(i *Image) string { return i.Host + "/tart" },
 		}),
 	}}
@@ -37,8 +48,24 @@ func New(env providers.Env) *providers.Provider {
 
 // images is the CRUD of image.
 type images struct {
-	tart  *tartcli.Tart
-	notes settings.Store
+	dir     string // the configuration folder
+	mac     *machine.Machine
+	tart    *tartcli.Tart
+	cache   cache.Cache
+	remote  *remote
+	shelf   shelf.Shelf
+	builder build.Builder
+}
+
+func newImages(env providers.Env) *images {
+	mac := machine.Local(env.Root, env.Environ)
+	t := tartcli.New(mac)
+	s := shelf.Shelf{Tart: t, Notes: settings.Store{Mac: mac}}
+	return &images{
+		dir: env.Dir, mac: mac, tart: t, cache: cache.Cache{Mac: mac}, shelf: s,
+		remote:  &remote{client: registry.New(mac, env.Web), known: map[string]answer{}},
+		builder: build.Builder{Mac: mac, Tart: t, Shelf: s, Limits: guest.Limits{}},
+	}
 }
 
 var (
@@ -50,11 +77,18 @@ var (
 	_ providers.Importer[Image]   = (*images)(nil)
 )
 
-// Read reads one image; see Prefetch.
-func (c *images) Read(ctx context.Context, have *Image) (*Image, error) {
-	got, err := c.Prefetch(ctx, []*Image{have})
-	if err != nil {
-		return nil, err
-	}
-	return got[0].Object, got[0].Err
+// secret reads a secret of this Mac.
+func (c *images) secret(ctx context.Context, ref secret.Ref) (secret.Value, error) {
+	return secret.Source{
+		Getenv: c.mac.Getenv,
+		ReadFile: func(path string) ([]byte, fs.FileMode, error) {
+			info, err := c.mac.Stat(path)
+			if err != nil {
+				return nil, 0, err
+			}
+			data, err := c.mac.ReadFile(path)
+			return data, info.Mode, err
+		},
+		Run: c.run,
+	}.Resolve(ctx, ref)
 }

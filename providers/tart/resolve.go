@@ -14,24 +14,11 @@ import (
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/providers"
-	"hostler/providers/internal/tartcli"
+	"hostler/providers/tart/internal/shelf"
 )
 
-// Validate refuses a from that can't be what an image is cloned from.
-func (c *images) Validate(want *Image, config providers.Lookup) error {
-	other, isBlock := parent(want.From)
-	if !isBlock {
-		if _, ok := tartcli.ParseRef(want.From); !ok {
-			return providers.AttrErrorf("from", "%q names no image in a registry; write HOST/NAME:TAG, such as \"ghcr.io/cirruslabs/macos-sequoia-base:latest\", or refer to a block, such as image.base", want.From)
-		}
-		return nil
-	}
-	v, _ := config.Get(other)
-	if host := text(v, "host"); host != "" && want.Host != "" && host != want.Host {
-		return providers.AttrErrorf("from", "%s lies on %s and this image on %s; a clone stays on its Mac", other, host, want.Host)
-	}
-	return nil
-}
+// unknown is the content of an image of which the note is lost.
+const unknown = "unknown"
 
 // parent is the image block that from refers to.
 func parent(from string) (addr.Addr, bool) {
@@ -51,27 +38,86 @@ func (c *images) Resolve(ctx context.Context, r *providers.Resolve[Image]) error
 			return err
 		}
 	}
-	source, err := c.source(ctx, want.From, r.Config)
-	if err != nil {
+	if err := c.weigh(want.Steps); err != nil {
 		return err
 	}
 	if err := c.warnOfRemains(ctx, r); err != nil {
 		return err
 	}
-	if have != nil {
-		want.CPUs, want.Memory, want.Disk = cmp.Or(want.CPUs, have.CPUs), cmp.Or(want.Memory, have.Memory), cmp.Or(want.Disk, have.Disk)
-		unknown := have.Source == "" && (have.From == "" || have.From == want.From)
-		if !unknown {
-			want.Source = source.name
-		}
-		source.cpuMin, source.memoryMin, source.disk = 0, have.MemoryMin, have.Disk
-		if config, err := c.tart.Config(have.VM); err == nil {
-			source.cpuMin = config.MinCPUs()
-		}
-	} else {
-		want.Source, want.OS, want.MemoryMin = source.name, source.os, source.memoryMin
+	if have == nil {
+		return c.begin(ctx, r)
 	}
-	return fits(want, source, have != nil)
+	want.VM = have.VM
+	want.CPUs, want.Memory = cmp.Or(want.CPUs, have.CPUs), cmp.Or(want.Memory, have.Memory)
+	if have.Content == "" && (have.From == "" || sameRecipe(have, want)) {
+		return c.leave(want, have)
+	}
+	return c.compare(ctx, r)
+}
+
+// begin completes an image that is made anew.
+func (c *images) begin(ctx context.Context, r *providers.Resolve[Image]) error {
+	want := r.Want
+	o, err := c.origin(ctx, r)
+	if err != nil {
+		return err
+	}
+	if want.CPUs == nil && o.cpus > 0 {
+		want.CPUs = &o.cpus
+	}
+	want.Memory, want.Disk = cmp.Or(want.Memory, o.memory), cmp.Or(want.Disk, o.disk)
+	want.made(o)
+	return fits(want, o.facts)
+}
+
+// made is want as it will be once it has been built from o.
+func (i *Image) made(o origin) {
+	i.Source, i.Digest, i.OS, i.MemoryMin = o.name, o.digest, o.os, o.memoryMin
+	i.Content = last(chain(o.base(), i, i.Disk))
+}
+
+func last(chain []string) string { return chain[len(chain)-1] }
+
+// leave completes an image of which nobody knows how it was made: what the
+// files say of that is only noted.
+func (c *images) leave(want, have *Image) error {
+	want.Source, want.Digest, want.OS, want.MemoryMin = have.Source, have.Digest, have.OS, have.MemoryMin
+	if want.Disk = cmp.Or(want.Disk, have.Disk); want.Disk < have.Disk {
+		return providers.AttrErrorf("disk", "the disk has %s and can only grow; write disk = %q or more, or make the image anew with --replace", have.Disk, have.Disk)
+	}
+	return fits(want, c.demands(have))
+}
+
+// compare completes an image that stands: with what it is made of now, unless
+// it has to be made anew.
+func (c *images) compare(ctx context.Context, r *providers.Resolve[Image]) error {
+	want, have := r.Want, r.Have
+	o, err := c.origin(ctx, r)
+	if err != nil {
+		return err
+	}
+	disk := cmp.Or(want.Disk, have.Disk)
+	// A disk that has grown since the build is no other build.
+	if st, err := c.shelf.Stand(have.VM); err == nil && st.Build != nil && disk >= have.Disk {
+		built := schema.Size(st.Build.DiskGB) * gigabyte
+		if last(chain(o.base(), want, built)) == have.Content {
+			want.Source, want.Digest, want.Content, want.Disk = o.name, o.digest, have.Content, disk
+			want.OS, want.MemoryMin = have.OS, have.MemoryMin
+			return fits(want, c.demands(have))
+		}
+	}
+	want.Disk = cmp.Or(want.Disk, max(have.Disk, o.disk))
+	want.made(o)
+	return fits(want, o.facts)
+}
+
+// demands are the facts of a VM that bind its changes.
+func (c *images) demands(have *Image) facts {
+	f := facts{memoryMin: have.MemoryMin}
+	if config, err := c.tart.Config(have.VM); err == nil {
+		f.cpuMin = config.MinCPUs()
+	}
+	return f
 }
 
 // christen gives a new VM the block's name, unless another has it.
@@ -106,72 +152,53 @@ func (c *images) warnOfRemains(ctx context.Context, r *providers.Resolve[Image])
 		name = r.Have.VM
 	}
 	for _, left := range slices.Sorted(maps.Keys(list.Local)) {
-		if strings.HasPrefix(left, name+building) {
-			r.Warn("", fmt.Sprintf("VM %q is left over from an interrupted build of this image; remove it with `tart delete %s`", left, left))
+		if image, role := shelf.Of(left); image == name && role == shelf.Unfinished {
+			r.Warn("", fmt.Sprintf("VM %q is left over from an interrupted build of this image; the next build removes it, and so does `tart delete %s`", left, left))
 		}
 	}
 	return nil
-}
-
-// origin is what an image is cloned from, as far as it is known before that.
-type origin struct {
-	name      string // registry reference in full, or the name of a VM
-	os        string
-	cpuMin    int
-	memoryMin schema.Size
-	disk      schema.Size
-}
-
-func (c *images) source(ctx context.Context, from string, config providers.Lookup) (origin, error) {
-	if other, ok := parent(from); ok {
-		// A block that could not be resolved has no VM here. The plan has that
-		// error already, and is not applied.
-		v, _ := config.Get(other)
-		o := origin{name: text(v, "vm"), os: text(v, "os"), memoryMin: size(v, "memory_min"), disk: size(v, "disk")}
-		if config, err := c.tart.Config(o.name); err == nil {
-			o.cpuMin = config.MinCPUs()
-		}
-		return o, nil
-	}
-	ref, _ := tartcli.ParseRef(from)
-	o := origin{name: ref.String()}
-	cached, ok := c.tart.CachedConfig(ref)
-	if !ok {
-		return o, nil
-	}
-	list, err := c.tart.List(ctx)
-	if err != nil {
-		return o, err
-	}
-	o.os, o.cpuMin, o.memoryMin = cached.OS, cached.MinCPUs(), schema.Size(cached.MinMemory())
-	o.disk = schema.Size(list.Cached[o.name].Disk) * gigabyte
-	return o, nil
 }
 
 // fits refuses sizes that tart would refuse in the middle of an apply.
-func fits(want *Image, source origin, stands bool) error {
+func fits(want *Image, least facts) error {
 	switch {
-	case want.CPUs != nil && *want.CPUs < source.cpuMin:
-		return providers.AttrErrorf("cpus", "the image demands %d CPUs at least; write cpus = %d or more", source.cpuMin, source.cpuMin)
-	case want.Memory != 0 && want.Memory < source.memoryMin:
-		return providers.AttrErrorf("memory", "the image demands %s of memory at least; write memory = %q or more", source.memoryMin, source.memoryMin)
-	case want.Disk != 0 && want.Disk < source.disk && stands:
-		return providers.AttrErrorf("disk", "the disk has %s and can only grow; write disk = %q or more, or make the image anew with --replace", source.disk, source.disk)
-	case want.Disk != 0 && want.Disk < source.disk:
-		return providers.AttrErrorf("disk", "what it is cloned from has a disk of %s, and a disk can only grow; write disk = %q or more", source.disk, source.disk)
+	case want.CPUs != nil && *want.CPUs < least.cpuMin:
+		return providers.AttrErrorf("cpus", "the image demands %d CPUs at least; write cpus = %d or more", least.cpuMin, least.cpuMin)
+	case want.Memory != 0 && want.Memory < least.memoryMin:
+		return providers.AttrErrorf("memory", "the image demands %s of memory at least; write memory = %q or more", least.memoryMin, least.memoryMin)
+	case want.Disk != 0 && want.Disk < least.disk:
+		return providers.AttrErrorf("disk", "what it is cloned from has a disk of %s, and a disk can only grow; write disk = %q or more", least.disk, least.disk)
 	}
 	return nil
+}
+
+// attr is an attribute of a block, or null if it is not known.
+func attr(block cty.Value, name string) cty.Value {
+	if block == cty.NilVal || block.IsNull() || !block.IsKnown() {
+		return cty.NullVal(cty.DynamicPseudoType)
+	}
+	if v := block.GetAttr(name); v.IsKnown() {
+		return v
+	}
+	return cty.NullVal(cty.DynamicPseudoType)
 }
 
 // text is a string attribute of a block, "" if it is not known.
 func text(block cty.Value, name string) string {
-	if block == cty.NilVal || block.IsNull() || !block.IsKnown() {
-		return ""
-	}
-	if v := block.GetAttr(name); v.IsKnown() && !v.IsNull() {
+	if v := attr(block, name); !v.IsNull() {
 		return v.AsString()
 	}
 	return ""
+}
+
+// number is a whole number, 0 if it is not known.
+func number(block cty.Value, name string) int {
+	v := attr(block, name)
+	if v.IsNull() {
+		return 0
+	}
+	n, _ := v.AsBigFloat().Int64()
+	return int(n)
 }
 
 // size is a normalized size; what is not known is 0.
