@@ -107,7 +107,7 @@ func (r *comparison) compare(ctx context.Context, o *inventory.Object) bool {
 // resolve fills in o.Resolved.
 func (r *comparison) resolve(ctx context.Context, o *inventory.Object, replacing bool) bool {
 	res := providers.Resolution{
-		Addr: o.Addr, Want: o.Ignore(o.Block.Value), Have: o.Real, Replacing: replacing, Config: r.lookup,
+		Addr: o.Addr, Want: o.Ignore(o.Block.Value), Have: o.Real, Replacing: replacing, Upgrade: r.opt.Upgrade, Config: r.lookup,
 		Warn: func(attr, text string) { r.diags = append(r.diags, warning(o, attr, text)) },
 	}
 	v, err := o.Type.Resolve(ctx, res)

@@ -51,6 +51,7 @@ type Options struct {
 	Targets     []addr.Addr // with what they depend on; none means everything
 	Replace     []addr.Addr // to be made anew though nothing asks for it
 	SkipRefresh bool        // believe the state, but for what a killed run was at
+	Upgrade     bool        // let what objects are pinned to, such as a tag's digest, move to what it is now
 	On          func(Event) // told of Refreshing; may be nil
 }
 
