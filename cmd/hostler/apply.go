@@ -131,7 +131,7 @@ func (p *project) apply(cfg *hcl.Config, operation string, opt planner.Options, 
 
 // applyFile applies a saved plan as it is, or not at all.
 func (a *app) applyFile(path string, f *pflag.FlagSet, flags applyFlags) error {
-	for _, name := range []string{"target", "replace", "destroy", "refresh-only", "var", "var-file"} {
+	for _, name := range []string{"target", "replace", "destroy", "refresh-only", "upgrade", "var", "var-file"} {
 		if f.Changed(name) {
 			return usageError(fmt.Sprintf("--%s has no meaning with a saved plan: the plan is applied as it is", name))
 		}

@@ -64,6 +64,7 @@ type planFlags struct {
 	vars                         varFlags
 	targets, replace             addrList
 	destroy, refreshOnly, noScan bool
+	upgrade                      bool
 	parallelism                  int
 }
 
@@ -74,11 +75,12 @@ func (p *planFlags) register(f *pflag.FlagSet) {
 	f.BoolVar(&p.refreshOnly, "refresh-only", false, "only record how the objects are now; change nothing")
 	f.Var(&negated{&p.noScan}, "refresh", "with `=false`: believe the state instead of reading the objects")
 	f.Lookup("refresh").NoOptDefVal = "true"
+	f.BoolVar(&p.upgrade, "upgrade", false, "follow the tags of images that have moved since the images were made")
 	f.IntVar(&p.parallelism, "parallelism", planner.DefaultParallelism, "`N` steps at a time at most, 10 when left out")
 }
 
 func (p *planFlags) options() (planner.Options, error) {
-	o := planner.Options{Mode: planner.Normal, Targets: p.targets, Replace: p.replace, SkipRefresh: p.noScan}
+	o := planner.Options{Mode: planner.Normal, Targets: p.targets, Replace: p.replace, SkipRefresh: p.noScan, Upgrade: p.upgrade}
 	switch {
 	case p.destroy && p.refreshOnly:
 		return o, usageError("--destroy and --refresh-only exclude each other")

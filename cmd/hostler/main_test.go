@@ -114,11 +114,12 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"calls": cmdCalls,
-			"fault": cmdFault,
-			"code":  cmdCode,
-			"mac":   cmdMac,
-			"await": cmdAwait,
+			"calls":   cmdCalls,
+			"fault":   cmdFault,
+			"code":    cmdCode,
+			"mac":     cmdMac,
+			"await":   cmdAwait,
+			"publish": cmdPublish,
 		},
 	})
 }
@@ -221,6 +222,16 @@ func cmdMac(ts *testscript.TestScript, neg bool, args []string) {
 	if !ok || (code == 0) == neg {
 		ts.Fatalf("%s: exit code %d\n%s%s", strings.Join(args, " "), code, stdout.String(), stderr.String())
 	}
+}
+
+// cmdPublish is `publish REF`: the registry has another image under that tag.
+func cmdPublish(ts *testscript.TestScript, neg bool, args []string) {
+	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
+	ts.Check(err)
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: publish REF")
+	}
+	ts.Check(mac.Publish(testbed.RemoteImage{Ref: args[0], OS: "darwin", CPUs: 4, CPUMin: 4, Memory: 8 << 30, MemoryMin: 4 << 30, DiskGB: 60, UsedGB: 30}))
 }
 
 // cmdCode is `code N COMMAND…`: the command must exit with exactly N.

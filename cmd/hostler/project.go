@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"hostler/hcl"
 	"hostler/planner"
 	"hostler/providers"
+	"hostler/providers/testbed"
 	"hostler/state"
 )
 
@@ -28,13 +30,16 @@ type project struct {
 	recorder func(*state.Lock) planner.Recorder
 }
 
-// open makes the project of the folder the program runs in.
+// open makes the project of the folder the program runs in. On a simulated Mac
+// registries are simulated too.
 func (a *app) open() *project {
-	root := a.getenv("HOSTLER_ROOT")
-	if root == "" {
-		root = "/"
+	env := providers.Env{Dir: a.dir, Environ: a.environ, Root: cmp.Or(a.getenv(testbed.EnvRoot), "/")}
+	if dir := a.getenv(testbed.EnvMac); dir != "" {
+		if mac, err := testbed.Open(dir); err == nil {
+			env.Web = mac.Registry()
+		}
 	}
-	return a.openWith(providers.Env{Dir: a.dir, Environ: a.environ, Root: root})
+	return a.openWith(env)
 }
 
 func (a *app) openWith(env providers.Env) *project {
@@ -129,13 +134,19 @@ func (p *project) unlock(l *state.Lock, err error) error {
 
 // edit changes the state by hand, under the lock.
 func (p *project) edit(operation string, timeout time.Duration, change func(*state.Lock) error) error {
+	return p.withLock(operation, timeout, func(_ context.Context, l *state.Lock) error { return change(l) })
+}
+
+// withLock does something that no other run may disturb. The first signal ends
+// the context.
+func (p *project) withLock(operation string, timeout time.Duration, do func(context.Context, *state.Lock) error) error {
 	ctx, cancel := p.cancellable()
 	defer cancel()
 	l, err := p.lock(ctx, p.store(), operation, timeout)
 	if err != nil {
 		return p.reportError(err)
 	}
-	return p.unlock(l, p.reportError(change(l)))
+	return p.unlock(l, p.reportError(do(ctx, l)))
 }
 
 // cancellable is a context that the first signal ends: for what only reads.

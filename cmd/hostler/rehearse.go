@@ -15,6 +15,7 @@ import (
 	"hostler/hcl/schema"
 	"hostler/planner"
 	"hostler/providers"
+	"hostler/providers/tart"
 	"hostler/providers/testbed"
 )
 
@@ -74,7 +75,7 @@ func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
 		return err
 	}
 	r := &rehearsal{mac: mac, flags: applyFlags{auto: true, shown: true}}
-	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: mac.Environ(), Root: mac.Root()})
+	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: mac.Environ(), Root: mac.Root(), Web: mac.Registry()})
 	if r.cfg, err = r.load(vars); err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
 		r.cfg.Imports = nil
 		r.Note("Left out: import blocks, since a new Mac has nothing to import.")
 	}
-	if err := r.publish(); err != nil {
+	if err := errors.Join(r.publish(), r.brief()); err != nil {
 		return err
 	}
 	return r.play()
@@ -120,6 +121,24 @@ func (r *rehearsal) publish() error {
 		}
 	}
 	return nil
+}
+
+// brief tells the simulated guests, which execute nothing, what the checks of
+// images want to read.
+func (r *rehearsal) brief() error {
+	answers := map[string]string{}
+	for _, b := range r.cfg.Blocks {
+		if b.Addr.Type != "image" {
+			continue
+		}
+		for _, check := range b.Value.GetAttr("check").AsValueSlice() {
+			if expect := check.GetAttr("expect"); !expect.IsNull() {
+				text, _ := sample(expect.AsString())
+				answers[strings.TrimSpace(tart.Script(check.GetAttr("run").AsString()))] = text + "\n"
+			}
+		}
+	}
+	return r.mac.SetAnswers(answers)
 }
 
 func (r *rehearsal) play() error {

@@ -148,9 +148,14 @@ func schemaJSON(a *app, blocks []*schema.Block) error {
 	for _, b := range blocks {
 		out.Blocks = append(out.Blocks, blockToJSON(b))
 	}
+	return a.printJSON(out)
+}
+
+// printJSON writes one document for programs.
+func (a *app) printJSON(document any) error {
 	enc := json.NewEncoder(a.stdout)
 	enc.SetIndent("", "  ")
-	return enc.Encode(out)
+	return enc.Encode(document)
 }
 
 func blockToJSON(b *schema.Block) *blockJSON {

@@ -4,6 +4,13 @@ variable "checkouts" {
   default     = "~/src"
 }
 
+# The checksum of the Actions runner that goes into the base image. Without it
+# the image is not built: images/base/README.md says where GitHub publishes it.
+variable "runner_sha256" {
+  type    = string
+  default = ""
+}
+
 locals {
   repositories = toset(["app", "site"])
 }
