@@ -25,9 +25,7 @@ package shelf
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -130,10 +128,16 @@ func newPrivate(image, content string) string {
 	return image + marks()[Unfinished] + short(content)[:8] + strings.ToLower(rand.Text()[:8])
 }
 
-// aside is where a build goes that is the image no more.
-func aside(image string, b Build) string {
-	// Two builds can have one content: the disk of one has grown since.
-	return image + marks()[Kept] + fmt.Sprintf("%x", sha256.Sum256([]byte(b.Content+" "+b.MAC)))[:16]
+// aside is where a build goes that is the image no more. Two builds can have
+// one content, since the disk of one has grown: the second is named after its
+// MAC address.
+func (s Shelf) aside(image string, b Build) (string, error) {
+	vm := image + marks()[Kept] + short(b.Content)
+	taken, err := s.Tart.Exists(vm)
+	if b.Content == "" || taken {
+		vm = image + marks()[Kept] + strings.ReplaceAll(b.MAC, ":", "")
+	}
+	return vm, err
 }
 
 // short is as much of a hash as a name needs.

@@ -41,7 +41,9 @@ func (s Shelf) Promote(ctx context.Context, image, from string, b Build, old str
 		if known := n.of(old); known != nil {
 			before = *known
 		}
-		w.Aside = aside(image, before)
+		if w.Aside, err = s.aside(image, before); err != nil {
+			return err
+		}
 		n.first(before)
 	}
 	n.first(b)

@@ -3,6 +3,7 @@ package shelf
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"hostler/providers/internal/tartcli"
@@ -137,7 +138,14 @@ func (s Shelf) Tidy(ctx context.Context, image string, keep int) error {
 			return err
 		}
 	}
-	if n.Keep == before.Keep && len(n.Builds) == len(before.Builds) && len(stale) == 0 {
+	pending, err := s.pending(n)
+	if err != nil {
+		return err
+	}
+	if !pending {
+		n.Swap = nil
+	}
+	if n.Keep == before.Keep && n.Swap == before.Swap && len(n.Builds) == len(before.Builds) && len(stale) == 0 {
 		return nil
 	}
 	return s.write(image, n)
@@ -160,10 +168,14 @@ func (s Shelf) surplus(n note, image string, list tartcli.Listing) ([]string, er
 			needed[CheckpointOf(image, hash)] = true
 		}
 	}
+	kept, err := s.kept(image, list)
+	if err != nil {
+		return nil, err
+	}
 	left := n.Keep
 	for _, b := range n.Builds {
-		vm := aside(image, b)
-		if b.MAC == current || list.Local[vm].Name == "" {
+		vm := kept[b.MAC]
+		if vm == "" || b.MAC == current {
 			continue
 		}
 		if b.Content == "" || left > 0 {
@@ -173,33 +185,47 @@ func (s Shelf) surplus(n note, image string, list tartcli.Listing) ([]string, er
 			left--
 		}
 	}
-	var all []string
+	all := slices.Collect(maps.Values(kept))
 	for vm := range list.Local {
-		of, role := Of(vm)
-		if of == image && (role == Kept || role == Checkpoint) && !needed[vm] {
+		if of, role := Of(vm); of == image && role == Checkpoint {
 			all = append(all, vm)
 		}
 	}
+	all = slices.DeleteFunc(all, func(vm string) bool { return needed[vm] })
 	slices.Sort(all)
+	return all, nil
+}
+
+// kept are the VMs of earlier builds by their MAC addresses. One that can't be
+// read is nobody's business but the user's.
+func (s Shelf) kept(image string, list tartcli.Listing) (map[string]string, error) {
+	all := map[string]string{}
+	for vm := range list.Local {
+		if of, role := Of(vm); of != image || role != Kept {
+			continue
+		}
+		mac, err := s.mac(vm)
+		if err != nil && !tartcli.Is(err, tartcli.Corrupt) {
+			return nil, err
+		}
+		if mac != "" {
+			all[mac] = vm
+		}
+	}
 	return all, nil
 }
 
 // present are the builds whose VM stands.
 func (s Shelf) present(n note, image string, list tartcli.Listing) ([]Build, error) {
-	var all []Build
-	for _, b := range n.Builds {
-		for _, vm := range []string{image, aside(image, b)} {
-			mac, err := s.mac(vm)
-			if err != nil {
-				return nil, err
-			}
-			if mac == b.MAC {
-				all = append(all, b)
-				break
-			}
-		}
+	current, err := s.mac(image)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	kept, err := s.kept(image, list)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(n.Builds), func(b Build) bool { return b.MAC != current && kept[b.MAC] == "" }), nil
 }
 
 // Remove deletes the image with all that belongs to it. While the image runs
