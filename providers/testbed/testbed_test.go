@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/internal/vm"
 	"hostler/providers/testbed/mactest"
 )
 
@@ -104,7 +105,7 @@ func (h *host) want(code int, stderr string, words ...string) {
 // until waits for something that another process does.
 func (h *host) until(what string, ok func() bool) {
 	h.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			h.t.Fatalf("never came true: %s", what)
 		}
@@ -148,11 +149,16 @@ func (h *host) start(words ...string) *guest {
 	return g
 }
 
-// boot starts a VM and waits until it runs.
+// boot starts a VM and waits until it runs, which its lock shows first and the
+// record of the run, on which the agent waits, a moment later.
 func (h *host) boot(words ...string) *guest {
 	h.t.Helper()
 	g := h.start(words...)
 	h.until(words[0]+" runs", func() bool { return h.running(words[0]) })
+	h.until(words[0]+" has begun", func() bool {
+		r, err := vm.Dir(filepath.Dir(h.GuestPath(words[0], ""))).Runs()
+		return err == nil && r.PID == g.cmd.Process.Pid
+	})
 	return g
 }
 
