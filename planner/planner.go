@@ -64,7 +64,7 @@ type Recorder interface {
 	SetOutputs(map[string]state.Output) error
 }
 
-// Validate runs every type's own checks that need no I/O.
+// Validate runs every type's own checks that look at no Mac.
 func (p *Planner) Validate(cfg *hcl.Config) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	config := inventory.Lookup{Config: cfg}

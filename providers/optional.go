@@ -36,8 +36,9 @@ type Resolve[T any] struct {
 	Warn func(attr, text string)
 }
 
-// Validator checks, without I/O, what a schema can't express. It runs in
-// validate and in plan. Resolve does the checks that need to look.
+// Validator checks what a schema can't express. It runs in validate and in
+// plan, and reads at most the configuration's own files, such as templates.
+// Resolve does the checks that need to look at a Mac or a network.
 type Validator[T any] interface {
 	Validate(want *T, config Lookup) error
 }

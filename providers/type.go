@@ -133,7 +133,7 @@ func (t *Type) Resolve(ctx context.Context, r Resolution) (cty.Value, error) {
 	return cty.ObjectVal(attrs), nil
 }
 
-// Validate runs the type's own checks that need no I/O. A block of which
+// Validate runs the type's own checks that look at no Mac. A block of which
 // something is not known, as in a validation without values for variables,
 // can't be judged yet.
 func (t *Type) Validate(want cty.Value, config Lookup) error {
