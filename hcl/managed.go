@@ -108,6 +108,11 @@ func (m *managed) instance(l *loader, ctx *hcl.EvalContext, a addr.Addr) (*Block
 	for _, r := range m.after {
 		l.addTo(d.Deps, r)
 	}
+	for _, typ := range m.schema.Uses {
+		if used := addr.New(typ, typ); l.managed[used.String()] != nil {
+			d.Deps[used] = true
+		}
+	}
 	b.Deps = slices.SortedFunc(maps.Keys(d.Deps), addr.Compare)
 	attrs := b.Value.AsValueMap()
 	for _, attr := range m.schema.Attrs {

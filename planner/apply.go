@@ -27,6 +27,7 @@ func (p *Planner) Apply(ctx context.Context, plan *Plan, rec Recorder, stop <-ch
 	if on == nil {
 		on = func(Event) {}
 	}
+	p.configure(planned{plan.Changes})
 	operations := p.operations(plan)
 	e := &execution{
 		Planner: p, plan: plan, operations: operations, schedule: schedule.Of(operations), rec: rec,

@@ -32,6 +32,7 @@ func (p *Planner) Plan(ctx context.Context, cfg *hcl.Config, prior *state.Snapsh
 	if opt.Mode == "" {
 		opt.Mode = Normal
 	}
+	p.configure(inventory.Lookup{Config: cfg})
 	r := &run{
 		Planner: p, opt: opt, cfg: cfg,
 		inv:  inventory.Take(ctx, p.Types, cfg, prior),

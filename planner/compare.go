@@ -56,7 +56,7 @@ func (r *run) compareAll(ctx context.Context) {
 
 // compare plans one block's change and reports whether it could.
 func (r *comparison) compare(ctx context.Context, o *inventory.Object) bool {
-	if err := o.Type.Validate(o.Block.Value, r.lookup); err != nil {
+	if err := o.Type.Validate(o.Addr, o.Block.Value, r.lookup); err != nil {
 		r.fail(o, "Invalid configuration", err)
 		return false
 	}

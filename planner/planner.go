@@ -5,6 +5,7 @@
 //
 // Plan's duties, in the order in which build.go has them done:
 //
+//  0. Show every type the configuration (configure.go).
 //  1. Take stock: decode the state, find what operations of a killed run left
 //     behind, follow moved blocks, refresh, read what is to be imported
 //     (internal/inventory, internal/moves).
@@ -70,7 +71,7 @@ func (p *Planner) Validate(cfg *hcl.Config) hcl.Diagnostics {
 	config := inventory.Lookup{Config: cfg}
 	for _, b := range cfg.Blocks {
 		if t := p.Types[b.Addr.Type]; t != nil {
-			if err := t.Validate(b.Value, config); err != nil {
+			if err := t.Validate(b.Addr, b.Value, config); err != nil {
 				diags = append(diags, diagnose(problem{doing: "Invalid configuration", addr: b.Addr, err: err}, &b.Source)...)
 			}
 		}

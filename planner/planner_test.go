@@ -43,12 +43,13 @@ var noteSchema = &schema.Block{Type: "note", Doc: "A file.", Attrs: []schema.Att
 
 // notes keeps notes in a folder, and a log of what it did.
 type notes struct {
-	dir  string
-	mu   sync.Mutex
-	log  []string
-	read int              // how often it was asked to read, whatever the number of notes
-	fail map[string]error // by "create a", "read a", "find a"; "read" fails all at once
-	hold map[string]chan struct{}
+	dir    string
+	mu     sync.Mutex
+	log    []string
+	read   int              // how often it was asked to read, whatever the number of notes
+	fail   map[string]error // by "create a", "read a", "find a"; "read" fails all at once
+	hold   map[string]chan struct{}
+	config providers.Lookup // as shown last
 	// during is called in the middle of "create a".
 	during map[string]func(context.Context)
 }
@@ -154,8 +155,10 @@ func (n *notes) Find(ctx context.Context, want *note) (*note, error) {
 	return n.Read(ctx, want)
 }
 
+func (n *notes) Configure(config providers.Lookup) { n.config = config }
+
 // Validate lets only one note say "unique".
-func (n *notes) Validate(want *note, config providers.Lookup) error {
+func (n *notes) Validate(_ addr.Addr, want *note, config providers.Lookup) error {
 	var said []string
 	for _, a := range config.All("note") {
 		if v, ok := config.Get(a); ok && v.GetAttr("text").RawEquals(cty.StringVal("unique")) {

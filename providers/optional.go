@@ -39,8 +39,16 @@ type Resolve[T any] struct {
 // Validator checks what a schema can't express. It runs in validate and in
 // plan, and reads at most the configuration's own files, such as templates.
 // Resolve does the checks that need to look at a Mac or a network.
+// A clash of two blocks is the later one's, by address: so it is told once.
 type Validator[T any] interface {
-	Validate(want *T, config Lookup) error
+	Validate(a addr.Addr, want *T, config Lookup) error
+}
+
+// Configurer is shown the configuration before anything else is asked of it:
+// blocks that say how to reach what the provider acts on. Apply shows what was
+// planned instead, in which a block may be missing, as in a destroy.
+type Configurer interface {
+	Configure(config Lookup)
 }
 
 // Prefetcher reads many objects in a number of calls that does not grow with

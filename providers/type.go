@@ -47,7 +47,8 @@ type ops interface {
 
 type duties interface {
 	resolve(ctx context.Context, r Resolution) (cty.Value, error)
-	validate(want cty.Value, config Lookup) error
+	configure(config Lookup)
+	validate(a addr.Addr, want cty.Value, config Lookup) error
 	find(ctx context.Context, want cty.Value) (found cty.Value, ok bool, err error)
 	importID(ctx context.Context, id string) (v cty.Value, ok bool, err error)
 	upgrade(from int, attrs map[string]any) (map[string]any, error)
@@ -133,14 +134,17 @@ func (t *Type) Resolve(ctx context.Context, r Resolution) (cty.Value, error) {
 	return cty.ObjectVal(attrs), nil
 }
 
+// Configure shows the type the configuration; see Configurer.
+func (t *Type) Configure(config Lookup) { t.ops.configure(config) }
+
 // Validate runs the type's own checks that look at no Mac. A block of which
 // something is not known, as in a validation without values for variables,
 // can't be judged yet.
-func (t *Type) Validate(want cty.Value, config Lookup) error {
+func (t *Type) Validate(a addr.Addr, want cty.Value, config Lookup) error {
 	if !want.IsWhollyKnown() {
 		return nil
 	}
-	return t.ops.validate(want, config)
+	return t.ops.validate(a, want, config)
 }
 
 // Find looks for what an unfinished Create of want left; null when nothing

@@ -108,9 +108,15 @@ func (t *typed[T]) resolve(ctx context.Context, r Resolution) (cty.Value, error)
 	return t.out(want), err
 }
 
-func (t *typed[T]) validate(want cty.Value, config Lookup) error {
+func (t *typed[T]) configure(config Lookup) {
+	if c, ok := t.CRUD.(Configurer); ok {
+		c.Configure(config)
+	}
+}
+
+func (t *typed[T]) validate(a addr.Addr, want cty.Value, config Lookup) error {
 	if v, ok := t.CRUD.(Validator[T]); ok {
-		return v.Validate(t.in(want), config)
+		return v.Validate(a, t.in(want), config)
 	}
 	return nil
 }

@@ -29,6 +29,9 @@ type Block struct {
 	// one stands at most once, and its address is its type twice:
 	// github.github.
 	Unnamed bool
+	// Uses are types whose unnamed block says how to reach what this type's
+	// objects are: it is created before them and destroyed after them.
+	Uses []string
 	// Version of stored objects; the type's Upgrader reads older ones.
 	Version int
 	Attrs   []Attr

@@ -8,6 +8,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/internal/hostsettings"
@@ -22,9 +23,9 @@ type hosts struct {
 }
 
 // Validate refuses two hosts that are one Mac.
-func (h *hosts) Validate(_ *Host, config providers.Lookup) error {
-	if all := config.All("host"); len(all) > 1 {
-		return fmt.Errorf("%s and %s both mean the Mac that hostler runs on; write one folder for each Mac, and share the rest between them with include", all[0], all[1])
+func (h *hosts) Validate(a addr.Addr, _ *Host, config providers.Lookup) error {
+	if all := config.All("host"); len(all) > 0 && all[0] != a {
+		return fmt.Errorf("%s and %s both mean the Mac that hostler runs on; write one folder for each Mac, and share the rest between them with include", all[0], a)
 	}
 	return nil
 }

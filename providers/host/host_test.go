@@ -234,8 +234,10 @@ func TestFactsThatCannotBeRead(t *testing.T) {
 func TestTwoHostsAreOneMac(t *testing.T) {
 	b := &bed{Type: New(providers.Env{Root: t.TempDir()}).Types[0], t: t}
 	one := wanted("4GiB", "20GiB", 2)
-	b.must(b.Validate(one, blocks{"host.a": one}))
-	err := b.Validate(one, blocks{"host.a": one, "host.b": one, "image.c": one})
+	a, two := addr.New("host", "a"), blocks{"host.a": one, "host.b": one, "image.c": one}
+	b.must(b.Validate(a, one, blocks{"host.a": one}))
+	b.must(b.Validate(a, one, two))
+	err := b.Validate(addr.New("host", "b"), one, two)
 	if err == nil || !strings.Contains(err.Error(), "host.a and host.b both mean") {
 		t.Errorf("%v", err)
 	}

@@ -11,12 +11,13 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/addr"
 	"hostler/providers"
 	"hostler/providers/secret"
 )
 
 // Validate refuses what a plist can't hold, and secrets, which it must not.
-func (c *jobs) Validate(want *Job, _ providers.Lookup) error {
+func (c *jobs) Validate(_ addr.Addr, want *Job, _ providers.Lookup) error {
 	for name, value := range want.Env {
 		at := cty.GetAttrPath("env").IndexString(name)
 		if _, err := secret.ParseRef(value); err == nil {

@@ -147,13 +147,15 @@ func (t *trial) start() error {
 // remembered.
 func (t *trial) reopen() error {
 	w, err := t.Suite.World(t.dir)
-	t.World = w
+	if t.World = w; err == nil {
+		w.Type.Configure(w.Config)
+	}
 	return err
 }
 
 // resolve completes a wanted block.
 func (t *trial) resolve(want, have cty.Value, replacing bool) (cty.Value, error) {
-	if err := t.Type.Validate(want, t.Config); err != nil {
+	if err := t.Type.Validate(t.Addr, want, t.Config); err != nil {
 		return want, t.saw(err)
 	}
 	v, err := t.Type.Resolve(context.Background(), providers.Resolution{

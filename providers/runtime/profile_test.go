@@ -306,7 +306,7 @@ func TestValidate(t *testing.T) {
 		{attrs{"cache": word("shared"), "trust": word("pull_request")}, "cache"},
 		{attrs{"cache": word("read-only"), "trust": word("agent")}, ""},
 	} {
-		err := b.Validate(b.value(c.set), b.blocks)
+		err := b.Validate(addr.New("profile", "x"), b.value(c.set), b.blocks)
 		if c.attr == "" {
 			b.must(err)
 			continue
@@ -320,7 +320,7 @@ func TestALabelBelongsToOneProfileOfAMac(t *testing.T) {
 	b.image("image.else", "host.else", "darwin", "4GiB")
 	b.image(`image.each["a"]`, "host.mini", "darwin", "4GiB")
 	b.image(`image.each["b"]`, "host.else", "darwin", "4GiB")
-	mine := b.value(attrs{"labels": words("own", "Dev")})
+	self, mine := addr.New("profile", "mine"), b.value(attrs{"labels": words("own", "Dev")})
 	b.blocks["profile.mine"] = mine
 	for _, c := range []struct {
 		name  string
@@ -337,19 +337,24 @@ func TestALabelBelongsToOneProfileOfAMac(t *testing.T) {
 	} {
 		with := maps.Clone(b.blocks)
 		with[c.name] = b.value(c.other)
-		err := b.Validate(mine, with)
+		other, err := addr.Parse(c.name)
+		b.must(err)
+		// The later of the two says so, and it alone.
+		errs := []error{b.Validate(other, with[c.name], with), b.Validate(self, mine, with)}
+		b.must(errs[map[bool]int{true: 0, false: 1}[addr.Compare(self, other) > 0]])
+		err = errors.Join(errs...)
 		if !c.clash {
 			b.must(err)
 			continue
 		}
-		b.wantAttr(err, "labels", `"Dev"`, "profile.mine", c.name)
+		b.wantAttr(err, "labels", "profile.mine", c.name)
 	}
 	// What is not known yet claims nothing.
 	unknown := b.value(attrs{}).AsValueMap()
 	unknown["labels"] = cty.UnknownVal(cty.List(cty.String))
 	unknown["image"] = cty.UnknownVal(cty.String)
 	b.blocks["profile.unknown"] = cty.ObjectVal(unknown)
-	b.must(b.Validate(mine, b.blocks))
+	b.must(b.Validate(self, mine, b.blocks))
 }
 
 func TestWhatCanNeverRun(t *testing.T) {

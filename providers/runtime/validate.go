@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -13,7 +12,7 @@ import (
 )
 
 // Validate refuses what the blocks alone show to be wrong.
-func (p *profiles) Validate(want *Profile, config providers.Lookup) error {
+func (p *profiles) Validate(a addr.Addr, want *Profile, config providers.Lookup) error {
 	var errs []error
 	if want.Network != "softnet" && len(want.Allow) > 0 {
 		errs = append(errs, providers.AttrErrorf("allow", "only softnet filters what a VM may reach; write network = \"softnet\", or leave allow out"))
@@ -21,26 +20,34 @@ func (p *profiles) Validate(want *Profile, config providers.Lookup) error {
 	if want.Cache == "shared" && want.Trust != "branch" {
 		errs = append(errs, providers.AttrErrorf("cache", "a profile with trust = %q must not write what other jobs read; write cache = \"snapshot\", \"read-only\" or \"none\"", want.Trust))
 	}
-	return errors.Join(append(errs, claims(want, config))...)
+	return errors.Join(append(errs, claims(a, want, config))...)
 }
 
-// claims refuses a label of want's that another profile of the same Mac has
-// too: GitHub would give the job to either.
-func claims(want *Profile, config providers.Lookup) error {
-	mine := hostsOf(images(config, want.Image))
-	for i, label := range want.Labels {
-		var claimants []string
-		for _, a := range config.All("profile") {
-			other, ok := config.Get(a)
-			if ok && slices.ContainsFunc(labelsOf(a, other), func(l string) bool { return fold(l) == fold(label) }) &&
-				meet(mine, hostsOf(images(config, text(other, "image")))) {
-				claimants = append(claimants, a.String())
-			}
+// claims refuses a label that an earlier profile of the same Mac has too:
+// GitHub would give the job to either.
+func claims(mine addr.Addr, want *Profile, config providers.Lookup) error {
+	hosts := hostsOf(images(config, want.Image))
+	own := want.Labels
+	if len(own) == 0 {
+		own = []string{providers.InstanceName(mine)}
+	}
+	for _, a := range config.All("profile") {
+		other, ok := config.Get(a)
+		if !ok || addr.Compare(a, mine) >= 0 || !meet(hosts, hostsOf(images(config, text(other, "image")))) {
+			continue
 		}
-		if len(claimants) > 1 {
+		theirs := labelsOf(a, other)
+		for i, label := range own {
+			if !slices.ContainsFunc(theirs, func(l string) bool { return fold(l) == fold(label) }) {
+				continue
+			}
+			path := cty.GetAttrPath("labels")
+			if len(want.Labels) > 0 {
+				path = path.IndexInt(i)
+			}
 			return &providers.AttrError{
-				Path: cty.GetAttrPath("labels").IndexInt(i),
-				Err:  fmt.Errorf("the label %q is claimed by %s on the same Mac, so that a job could get either; give each profile labels of its own", label, strings.Join(claimants, " and ")),
+				Path: path,
+				Err:  fmt.Errorf("the label %q is claimed by %s and %s on the same Mac, so that a job could get either; give each profile labels of its own", label, a, mine),
 			}
 		}
 	}

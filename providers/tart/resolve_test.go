@@ -40,7 +40,7 @@ func TestFromIsChecked(t *testing.T) {
 	for from, bad := range map[string]bool{
 		ubuntu: false, "image.here": false, "image.there": true, "base": true, "tahoe-xcode:26.5": true, "launchd.x": true,
 	} {
-		err := b.Validate(b.value(attrs{"from": from}), b.blocks)
+		err := b.Validate(addr.New("image", "x"), b.value(attrs{"from": from}), b.blocks)
 		if !bad {
 			b.must(err)
 			continue

@@ -11,6 +11,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/internal/tartcli"
@@ -18,7 +19,7 @@ import (
 
 // Validate refuses a from that can't be what an image is cloned from, and
 // steps and checks that can't be run.
-func (c *images) Validate(want *Image, config providers.Lookup) error {
+func (c *images) Validate(_ addr.Addr, want *Image, config providers.Lookup) error {
 	errs := []error{checkFrom(want, config)}
 	names := map[string]bool{}
 	for i, s := range want.Steps {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/addr"
 	"hostler/providers"
 )
 
@@ -53,7 +54,7 @@ func TestStepsAndChecksAreChecked(t *testing.T) {
 			set["check"] = b.checks(Check{Name: "a", Run: "true"}, c.check)
 		}
 		block := b.value(set)
-		err := b.Validate(block, b.blocks)
+		err := b.Validate(addr.New("image", "x"), block, b.blocks)
 		if err == nil {
 			_, err = b.resolve("base", block, b.Null())
 		}

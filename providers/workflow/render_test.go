@@ -10,6 +10,8 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 	"go.yaml.in/yaml/v3"
+
+	"hostler/hcl/addr"
 )
 
 // rendered is what a template gives, without the first line.
@@ -185,7 +187,7 @@ func TestTheTemplateMustBeThere(t *testing.T) {
 		"broken.tmpl":      "broken.tmpl:1: missing value for if",
 	} {
 		want := b.value(attrs{"directory": "/x", "template": name, "profile": "profile.gone"})
-		if err := b.Validate(want, b.blocks); !pointsAt(err, "template") || !strings.Contains(err.Error(), says) {
+		if err := b.Validate(addr.New("workflow", "x"), want, b.blocks); !pointsAt(err, "template") || !strings.Contains(err.Error(), says) {
 			t.Errorf("validate of %s: %v", name, err)
 		}
 		want = b.value(attrs{"directory": "/x", "template": name})
@@ -193,7 +195,7 @@ func TestTheTemplateMustBeThere(t *testing.T) {
 			t.Errorf("resolve of %s: %v", name, err)
 		}
 	}
-	b.must(b.Validate(b.simple(nil), b.blocks))
+	b.must(b.Validate(addr.New("workflow", "x"), b.simple(nil), b.blocks))
 	if all := b.files(); len(all) > 0 {
 		t.Errorf("made: %v", all)
 	}

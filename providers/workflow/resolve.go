@@ -11,12 +11,13 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/addr"
 	"hostler/providers"
 )
 
 // Validate wants the template to be there and to be one. It is part of the
 // configuration; nothing of the Mac is looked at.
-func (c *files) Validate(want *File, _ providers.Lookup) error {
+func (c *files) Validate(_ addr.Addr, want *File, _ providers.Lookup) error {
 	_, err := c.template(want.Template)
 	return err
 }

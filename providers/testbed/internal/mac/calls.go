@@ -112,6 +112,8 @@ func (m *Mac) Calls() ([]Call, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A reader may see a line before the rest of it: it is not there yet.
+	data = data[:bytes.LastIndexByte(data, '\n')+1]
 	var calls []Call
 	at := map[string]int{}
 	lines := bufio.NewScanner(bytes.NewReader(data))
