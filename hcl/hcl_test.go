@@ -101,7 +101,6 @@ func language() Language {
 			{Name: "token", Doc: in("Token"), Type: schema.Secret, Default: cty.StringVal("env:GITHUB_TOKEN")},
 		},
 	}}
-	blocks = append(blocks, &schema.Block{Type: "group", Doc: in("A group"), Uses: []string{"github"}})
 	l := Language{Blocks: map[string]*schema.Block{}, Version: "0.3.0-dev"}
 	for _, b := range blocks {
 		b.Must()

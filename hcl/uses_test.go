@@ -5,17 +5,20 @@ import (
 	"testing"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/schema"
 )
 
 // What says how to reach an object must be there for as long as the object.
 func TestABlockDependsOnWhatItsTypeUses(t *testing.T) {
+	lang := language()
+	lang.Blocks["group"] = &schema.Block{Type: "group", Uses: []string{"github"}}
 	const group = "group \"a\" {}\n"
 	for src, want := range map[string]string{
 		group: "[]",
 		group + "github {\n  owner = \"acme\"\n}":                                           "[github.github]",
 		group + "github {\n  owner = \"acme\"\n}\ngroup \"b\" {\n  for_each = { x = 1 }\n}": "[github.github]",
 	} {
-		cfg, diags := load(t, src, Vars{})
+		cfg, diags := Load(write(t, src), lang, Vars{})
 		if diags.HasErrors() {
 			t.Fatal(diags)
 		}
