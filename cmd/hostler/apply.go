@@ -112,7 +112,7 @@ func (p *project) apply(cfg *hcl.Config, operation string, opt planner.Options, 
 		}
 		if !flags.shown || diags.HasErrors() {
 			end := view.Ending{Failed: diags.HasErrors()}
-			if end.Capacity, err = p.capacity(plan, diags); err != nil {
+			if err := p.weigh(plan, diags, &end); err != nil {
 				return p.reportError(err)
 			}
 			p.Plan(plan, end)

@@ -3,18 +3,14 @@ package main
 import (
 	"context"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
-	"github.com/zclconf/go-cty/cty"
 
 	"hostler/cmd/internal/view"
 	"hostler/hcl"
-	"hostler/hcl/addr"
 	"hostler/planner"
 	"hostler/planner/planfile"
-	"hostler/providers/runtime"
 	"hostler/state"
 )
 
@@ -83,8 +79,7 @@ func (p *project) planFrom(ctx context.Context, cfg *hcl.Config, snapshot *state
 			return p.reportError(err)
 		}
 	}
-	var err error
-	if end.Capacity, err = p.capacity(plan, diags); err != nil {
+	if err := p.weigh(plan, diags, &end); err != nil {
 		return p.reportError(err)
 	}
 	p.Plan(plan, end)
@@ -95,39 +90,6 @@ func (p *project) planFrom(ctx context.Context, cfg *hcl.Config, snapshot *state
 		return exitCode(exitChanges)
 	}
 	return nil
-}
-
-// capacity is what fits on the Macs once the plan is applied. Of a plan that is
-// not whole nothing can be told, and of one that does not touch it nothing need be.
-func (p *project) capacity(plan *planner.Plan, diags hcl.Diagnostics) ([]runtime.Capacity, error) {
-	touched := slices.ContainsFunc(plan.Changes, func(c *planner.Change) bool {
-		return c.Action != planner.NoOp && slices.Contains([]string{"host", "image", "profile"}, c.Addr.Type)
-	})
-	if diags.HasErrors() || plan.Mode != planner.Normal || len(plan.Targets) > 0 || !touched {
-		return nil, nil
-	}
-	return runtime.Capacities(p.env, planned{plan})
-}
-
-// planned is a providers.Lookup of objects as they will be.
-type planned struct{ *planner.Plan }
-
-func (p planned) Get(a addr.Addr) (cty.Value, bool) {
-	i, ok := slices.BinarySearchFunc(p.Changes, a, func(c *planner.Change, a addr.Addr) int { return addr.Compare(c.Addr, a) })
-	if !ok || p.Changes[i].After.IsNull() {
-		return cty.NilVal, false
-	}
-	return p.Changes[i].After, true
-}
-
-func (p planned) All(blockType string) []addr.Addr {
-	var all []addr.Addr
-	for _, c := range p.Changes {
-		if c.Addr.Type == blockType && !c.After.IsNull() {
-			all = append(all, c.Addr)
-		}
-	}
-	return all
 }
 
 // inDir is a path given on the command line: it starts at the configuration

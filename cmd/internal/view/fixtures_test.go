@@ -10,6 +10,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/cmd/internal/view/capacity"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
@@ -235,4 +236,12 @@ func capacities() []runtime.Capacity {
 		Host: `host.other["x"]`, Memory: 8 * gib, Lent: 4 * gib,
 		Profiles: []runtime.Demand{{Name: "large", Memory: 6 * gib}},
 	}}
+}
+
+// disk has room for the first of two pulls.
+func disk() *capacity.Disk {
+	return &capacity.Disk{
+		Host: "host.mini", Free: 100e9, Reserve: 40 << 30, Garbage: 12e9,
+		Pulls: []capacity.Pull{{Ref: "ghcr.io/x/base@sha256:0f3b", Compressed: 25e9, Unpacked: 80e9}, {Ref: "ghcr.io/x/linux:1"}},
+	}
 }

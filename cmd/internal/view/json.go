@@ -118,6 +118,9 @@ func (j *JSON) Plan(p *planner.Plan, end Ending) {
 	for _, c := range end.Capacity {
 		j.emit("info", "capacity", c.Host+": "+capacity.Sentence(c), fields{"capacity": capacity.JSON(c)})
 	}
+	if d := end.Disk; d != nil {
+		j.emit("info", "disk", d.Host+": "+capacity.DiskSentence(*d), fields{"disk": capacity.DiskJSON(*d)})
+	}
 	if end.SavedAs != "" {
 		j.emit("info", "log", "Saved the plan to: "+end.SavedAs, nil)
 	}

@@ -90,7 +90,7 @@ func TestEventStream(t *testing.T) {
 	var v View = j
 	defer v.Start()()
 	v.Note("waiting")
-	v.Plan(everyChange(), Ending{SavedAs: "p.out", Capacity: capacities()})
+	v.Plan(everyChange(), Ending{SavedAs: "p.out", Capacity: capacities(), Disk: disk()})
 	for _, e := range anApply() {
 		v.Event(e)
 	}

@@ -61,6 +61,9 @@ func planText(p *planner.Plan, schemas map[string]*schema.Block, s term.Streams,
 	for _, c := range end.Capacity {
 		w.WriteString("\n" + capacity.Table(c, w.paint))
 	}
+	if end.Disk != nil {
+		w.WriteString("\n" + capacity.DiskTable(*end.Disk, w.paint))
+	}
 	w.ending(end, s.Interactive)
 	return w.String()
 }

@@ -38,6 +38,7 @@ func TestPlan(t *testing.T) {
 		"plan-refresh":   {only(func(p *planner.Plan) { p.Mode, p.Drift = planner.RefreshOnly, all.Drift }), Ending{}},
 		"plan-unmoved":   {only(func(p *planner.Plan) { p.Mode = planner.RefreshOnly }), Ending{}},
 		"plan-capacity":  {only(func(p *planner.Plan) { p.Changes = all.Changes[:1] }), Ending{Capacity: capacities()}},
+		"plan-disk":      {only(func(p *planner.Plan) { p.Changes = all.Changes[:1] }), Ending{Disk: disk()}},
 		"plan-drifted":   {only(func(p *planner.Plan) { p.Drift = all.Drift }), Ending{}},
 	} {
 		for _, colour := range []bool{false, true} {

@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"hostler/cmd/internal/view/capacity"
 	"hostler/cmd/internal/view/excerpt"
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
@@ -61,6 +62,8 @@ type Ending struct {
 	Failed bool
 	// Capacity is what fits on each Mac once the plan is applied.
 	Capacity []runtime.Capacity
+	// Disk is what the plan's builds need of it; nil when they pull nothing.
+	Disk *capacity.Disk
 }
 
 // Human is the View for people.

@@ -1,8 +1,10 @@
 package machine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -56,4 +58,31 @@ func (m *Machine) readFacts() (Facts, error) {
 	}
 	f.MacOS, err = print("sw_vers", "-productVersion")
 	return f, err
+}
+
+// Room is how many bytes the file system of a path holds, and how many of them
+// are free. p must exist.
+func (m *Machine) Room(ctx context.Context, p string) (total, free uint64, err error) {
+	p, err = m.Expand(p)
+	if err != nil {
+		return 0, 0, err
+	}
+	out, err := m.Run(ctx, Command{Program: "df", Args: []string{"-Pk", p}})
+	if err != nil {
+		return 0, 0, err
+	}
+	// A device's name may have spaces: the numbers are those before "42%".
+	fields := strings.Fields(string(out.Stdout[bytes.IndexByte(out.Stdout, '\n')+1:]))
+	at := slices.IndexFunc(fields, func(s string) bool { return strings.HasSuffix(s, "%") })
+	if at < 3 {
+		return 0, 0, fmt.Errorf("df -Pk %s printed %q", p, out.Stdout)
+	}
+	total, err = strconv.ParseUint(fields[at-3], 10, 64)
+	if err == nil {
+		free, err = strconv.ParseUint(fields[at-1], 10, 64)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("df -Pk %s printed %q", p, out.Stdout)
+	}
+	return total << 10, free << 10, nil
 }

@@ -94,3 +94,22 @@ func TestFactsThatCannotBeRead(t *testing.T) {
 		}
 	}
 }
+
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	m, mac := simulated(t, testbed.Spec{DiskTotal: 500 << 30, DiskFree: 20 << 30})
+	if total, free, err := m.Room(t.Context(), "~"); err != nil || total != 500<<30 || free != 20<<30 {
+		t.Errorf("%d of %d bytes are free, %v", free, total, err)
+	}
+	if _, _, err := m.Room(t.Context(), "/nowhere"); err == nil {
+		t.Error("there is room where there is nothing")
+	}
+	for _, printed := range []string{"", "Filesystem\n", "Filesystem x\n/dev/disk3s5 12 5%  /\n", "Filesystem\n/dev/disk 3 lots few some 5%  /\n"} {
+		if err := mac.Inject(testbed.Fault{Tool: "df", Kind: testbed.Fail, Stdout: printed}); err != nil {
+			t.Fatal(err)
+		}
+		if total, free, err := m.Room(t.Context(), "~"); err == nil {
+			t.Errorf("%q is read as %d of %d", printed, free, total)
+		}
+	}
+}
