@@ -58,12 +58,7 @@ func planText(p *planner.Plan, schemas map[string]*schema.Block, s term.Streams,
 	if len(outputs) > 0 && len(changes) == 0 && !recording {
 		w.say("You can apply this plan to save these new output values to the hostler state, without changing any real infrastructure.")
 	}
-	for _, c := range end.Capacity {
-		w.WriteString("\n" + capacity.Table(c, w.paint))
-	}
-	if end.Disk != nil {
-		w.WriteString("\n" + capacity.DiskTable(*end.Disk, w.paint))
-	}
+	w.WriteString(capacity.Tables(end.Capacity, end.Disk, w.paint))
 	w.ending(end, s.Interactive)
 	return w.String()
 }

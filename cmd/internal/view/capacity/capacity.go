@@ -1,5 +1,6 @@
-// Package capacity draws which jobs each Mac can run at the same time: Table
-// for people, JSON for programs, both with the same Sentence at their head.
+// Package capacity draws which jobs each Mac can run at the same time, and what
+// builds need of its disk: tables for people, JSON for programs, both with the
+// same sentences at their head.
 package capacity
 
 import (

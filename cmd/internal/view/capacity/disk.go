@@ -6,7 +6,20 @@ import (
 
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl/schema"
+	"hostler/providers/runtime"
 )
+
+// Tables are those of all Macs, each after an empty line; d may be nil.
+func Tables(cs []runtime.Capacity, d *Disk, paint term.Paint) string {
+	var b strings.Builder
+	for _, c := range cs {
+		b.WriteString("\n" + Table(c, paint))
+	}
+	if d != nil {
+		b.WriteString("\n" + DiskTable(*d, paint))
+	}
+	return b.String()
+}
 
 // Disk is what the builds of a plan need of one Mac's disk, in bytes.
 type Disk struct {
