@@ -150,6 +150,7 @@ output "memory" { value = profile.developer.memory }
 `}
 
 const crashTemplate = `on: push
+permissions: {}
 jobs:
   test:
     runs-on: [self-hosted, <% .profile.name %>]

@@ -37,7 +37,7 @@ func planCalls(t *testing.T, images, workflows int) []string {
 			t.Fatal(err)
 		}
 	}
-	write("job.yml.tmpl", "on: push\njobs: {}\n")
+	write("job.yml.tmpl", "on: push\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n")
 	write("main.hcl", fmt.Sprintf(`
 host "mini" {}
 image "base" { from = "ghcr.io/cirruslabs/ubuntu:latest" }

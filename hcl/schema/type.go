@@ -36,6 +36,8 @@ type Type struct {
 	Refs []string
 	// OrText lets a Ref also be any string that is no reference.
 	OrText bool
+	// Words are what a Path may be instead, each with a meaning of its own.
+	Words []string
 	// Sole lets a Ref be left out where the configuration has exactly one
 	// block of that type, which is then meant.
 	Sole bool
@@ -54,6 +56,9 @@ var (
 	Secret = Type{Kind: KindSecret}
 	Path   = Type{Kind: KindPath}
 )
+
+// PathOr is a file or folder, or one of the words.
+func PathOr(words ...string) Type { return Type{Kind: KindPath, Words: words} }
 
 // ListOf is the type of a list of elem.
 func ListOf(elem Type) Type { return Type{Kind: KindList, Elem: &elem} }
@@ -108,6 +113,9 @@ func (t Type) Name() string {
 	case KindSecret:
 		return "secret reference"
 	case KindPath:
+		if len(t.Words) > 0 {
+			return strings.Join(t.Words, ", ") + " or a path"
+		}
 		return "path"
 	case KindAny:
 		return "any value"

@@ -82,7 +82,7 @@ func TestConformance(t *testing.T) {
 			if err := os.MkdirAll(filepath.Dir(file(w)), 0o755); err != nil {
 				return err
 			}
-			return os.WriteFile(file(w), []byte("on: push\njobs: {}\n"), 0o640)
+			return os.WriteFile(file(w), []byte("on: push\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n"), 0o640)
 		},
 		ImportLoses: []string{"template", "profile", "with"},
 		Wrong: []providertest.Wrong{

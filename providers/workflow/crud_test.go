@@ -17,7 +17,7 @@ import (
 func TestLifecycle(t *testing.T) {
 	b := newBed(t)
 	made := b.created(b.simple(nil))
-	const content = "# Managed by hostler from simple.yml.tmpl: change the template, then apply; edits here are undone.\non: push\njobs: {}\n"
+	const content = "# Managed by hostler from simple.yml.tmpl: change the template, then apply; edits here are undone.\non: push\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n"
 	if b.holds(ci) != content || text(made, "content") != content {
 		t.Errorf("the file holds %q, the object %q", b.holds(ci), text(made, "content"))
 	}
@@ -30,7 +30,7 @@ func TestLifecycle(t *testing.T) {
 	if want := b.resolved(b.simple(nil), b.read(made)); !want.RawEquals(made) {
 		t.Errorf("a second plan is not empty: %#v", want)
 	}
-	b.template("other.yml.tmpl", "on: pull_request\njobs: {}\n")
+	b.template("other.yml.tmpl", "on: pull_request\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n")
 	want := b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": "other.yml.tmpl"}), made)
 	changed, err := b.Update(t.Context(), made, want)
 	b.must(err)
@@ -177,7 +177,7 @@ func TestASymlinkedDirectory(t *testing.T) {
 func TestChangedAfterThePlan(t *testing.T) {
 	b := newBed(t)
 	made := b.created(b.simple(nil))
-	b.template("other.yml.tmpl", "on: pull_request\njobs: {}\n")
+	b.template("other.yml.tmpl", "on: pull_request\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n")
 	want := b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": "other.yml.tmpl"}), made)
 	for _, edited := range []string{b.holds(ci) + "# by hand\n", "", strings.ReplaceAll(b.holds(ci), "\n", "\r\n")} {
 		b.put(ci, edited)
@@ -229,7 +229,7 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("create: %#v, %v; made %v", got, err, b.files())
 	}
 	made := b.created(b.simple(nil))
-	b.template("other.yml.tmpl", "on: pull_request\njobs: {}\n")
+	b.template("other.yml.tmpl", "on: pull_request\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n")
 	want = b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": "other.yml.tmpl"}), made)
 	if got, err := b.Update(ctx, made, want); !errors.Is(err, context.Canceled) || !got.RawEquals(made) {
 		t.Errorf("update: %#v, %v", got, err)

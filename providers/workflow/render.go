@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
@@ -34,11 +37,14 @@ func (c *files) render(want *File, name string, config providers.Lookup) (string
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Managed by hostler from %s: change the template, then apply; edits here are undone.\n", want.Template)
-	with := want.With
-	if with == nil {
-		with = map[string]string{}
+	data := map[string]any{"name": name, "with": map[string]string{}, "profile": profile}
+	if want.With != nil {
+		data["with"] = want.With
 	}
-	if err := t.Execute(&b, map[string]any{"name": name, "with": with, "profile": profile}); err != nil {
+	if own, ok := builtinOf(want.Template); ok {
+		data["agent"] = own.agent
+	}
+	if err := t.Execute(&b, data); err != nil {
 		return "", providers.AttrErrorf("template", "%s", explain(err))
 	}
 	// YAML takes both line ends for the same; a file with both is a nuisance.
@@ -49,19 +55,28 @@ func (c *files) render(want *File, name string, config providers.Lookup) (string
 	return content, nil
 }
 
-// template parses a template, once as long as its file stays as it is. It is
-// part of the configuration, so it does not lie under a simulated Mac's root.
-// Errors point at the attribute.
-func (c *files) template(name string) (*template.Template, error) {
+// source reads a template: one of our own, or a file. That is part of the
+// configuration, so it does not lie under a simulated Mac's root.
+func (c *files) source(name string) ([]byte, error) {
+	if own, ok := builtinOf(name); ok {
+		return templates.ReadFile("templates/" + own.file)
+	}
 	file, err := c.local(name)
 	if err != nil {
-		return nil, providers.AttrErrorf("template", "%w", err)
+		return nil, err
 	}
 	data, err := os.ReadFile(file)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, providers.AttrErrorf("template", "there is no template %s", file)
-	case err != nil:
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no template %s", file)
+	}
+	return data, err
+}
+
+// template parses a template, once as long as it stays as it is. Errors point
+// at the attribute.
+func (c *files) template(name string) (*template.Template, error) {
+	data, err := c.source(name)
+	if err != nil {
 		return nil, providers.AttrErrorf("template", "%w", err)
 	}
 	// Our first line stands before what an editor takes for the file's start.
@@ -100,6 +115,11 @@ func functions() template.FuncMap {
 		"indent": func(n int, s string) string {
 			return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", max(n, 0)))
 		},
+		"expr": func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" },
+		"slug": func(s string) string {
+			return strings.Trim(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(s, "-"), "-")
+		},
+		"list":  strings.Fields,
 		"quote": func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" },
 	}
 }
@@ -137,17 +157,24 @@ func profileData(ref string, config providers.Lookup) (map[string]any, error) {
 		return nil, err
 	}
 	name := providers.InstanceName(a)
-	labels := []string{name}
-	if list := p.GetAttr("labels"); !list.IsNull() && list.LengthInt() > 0 {
-		labels = labels[:0]
-		for _, l := range list.AsValueSlice() {
-			labels = append(labels, l.AsString())
-		}
-	}
 	return map[string]any{
-		"name": name, "labels": labels, "cpus": cpus,
+		"name": name, "labels": labelsOf(a, p), "cpus": cpus,
 		"memory": p.GetAttr("memory").AsString(), "trust": p.GetAttr("trust").AsString(),
 		// GitHub counts a job's timeout in whole minutes.
 		"timeout": int64((time.Duration(timeout) + time.Minute - 1) / time.Minute),
 	}, nil
+}
+
+// labelsOf are the labels of a profile or runner block: those it has, or its
+// name.
+func labelsOf(a addr.Addr, block cty.Value) []string {
+	list := block.GetAttr("labels")
+	if list.IsNull() || list.LengthInt() == 0 {
+		return []string{providers.InstanceName(a)}
+	}
+	var out []string
+	for _, l := range list.AsValueSlice() {
+		out = append(out, l.AsString())
+	}
+	return out
 }

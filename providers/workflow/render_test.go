@@ -18,7 +18,7 @@ import (
 func (b *bed) rendered(template string, set attrs) (string, error) {
 	b.t.Helper()
 	b.template("t.yml.tmpl", template)
-	all := attrs{"directory": "/Users/admin/app", "template": "t.yml.tmpl"}
+	all := attrs{"directory": "/Users/admin/app", "template": "t.yml.tmpl", "path": "t.yml"}
 	for k, v := range set {
 		all[k] = v
 	}
@@ -221,14 +221,14 @@ func TestATemplateEditedDuringARun(t *testing.T) {
 	b.must(err)
 	b.must(os.WriteFile(name, []byte("a: 2\n"), 0o644))
 	b.must(os.Chtimes(name, info.ModTime(), info.ModTime()))
-	want := b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": "t.yml.tmpl"}), b.Null())
+	want := b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": "t.yml.tmpl", "path": "t.yml"}), b.Null())
 	if !strings.HasSuffix(text(want, "content"), "\na: 2\n") {
 		t.Errorf("after the edit: %q", text(want, "content"))
 	}
 	// What was planned is what is written.
 	b.must(os.Remove(name))
-	if _, err := b.Create(t.Context(), want); err != nil || b.holds(ci) != text(want, "content") {
-		t.Errorf("%q, %v; the plan had %q", b.holds(ci), err, text(want, "content"))
+	if _, err := b.Create(t.Context(), want); err != nil || b.holds("/Users/admin/app/t.yml") != text(want, "content") {
+		t.Errorf("%q, %v; the plan had %q", b.holds("/Users/admin/app/t.yml"), err, text(want, "content"))
 	}
 }
 
@@ -237,7 +237,7 @@ func TestWhereTemplatesLie(t *testing.T) {
 	b := newBed(t)
 	b.template("files/deep/t.yml.tmpl", "a: 1\n")
 	for _, name := range []string{"files/deep/t.yml.tmpl", filepath.Join(b.dir, "files/deep/t.yml.tmpl")} {
-		v := b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": name}), b.Null())
+		v := b.resolved(b.value(attrs{"directory": "/Users/admin/app", "template": name, "path": "t.yml"}), b.Null())
 		want := "# Managed by hostler from " + name + ": change the template, then apply; edits here are undone.\na: 1\n"
 		if text(v, "content") != want || text(v, "template") != name {
 			t.Errorf("%q, %q", text(v, "content"), text(v, "template"))

@@ -30,8 +30,14 @@ func (c *files) Resolve(_ context.Context, r *providers.Resolve[File]) error {
 	if err := c.alone(r); err != nil {
 		return err
 	}
+	if err := trusted(r.Want, r.Config); err != nil {
+		return err
+	}
 	var err error
 	if r.Want.Content, err = c.render(r.Want, r.Name, r.Config); err != nil {
+		return err
+	}
+	if err := c.inspect(r); err != nil {
 		return err
 	}
 	if r.Have != nil && same(file(r.Have), file(r.Want)) {

@@ -148,7 +148,7 @@ func TestTwoBlocksForOneFile(t *testing.T) {
 // once.
 func TestAPlanOfManyFiles(t *testing.T) {
 	b := newBed(t)
-	b.template("t.yml.tmpl", "on: push\nname: <% .name %>\njobs: <% json .with %>\n")
+	b.template("t.yml.tmpl", "on: push\nname: <% .name %>\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: <% json .with.i %>}]}}\n")
 	c := newFiles(b.env())
 	var have []*File
 	ask := func(i int, have *File) *File {

@@ -30,10 +30,13 @@ func block() *schema.Block {
 				Doc: "The folder that the file is written to, such as a checkout; relative to the configuration folder, absolute, or under ~/."},
 			{Name: "path", Type: schema.String, Replace: true, Check: checkPath,
 				Doc: "The file's path in the directory; when it is left out, a new file is .github/workflows/NAME.yml and any other stays where it is."},
-			{Name: "template", Type: schema.Path, Required: true, Check: checkTemplate,
-				Doc: "The template, a file *.yml.tmpl: Go's text/template with <% and %> as delimiters. " +
+			{Name: "template", Type: schema.PathOr(builtinWords()...), Required: true, Check: checkTemplate,
+				Doc: "job (runs with.run in a VM of the profile), claude-agent or codex-agent (answer comments that mention them), selftest, " +
+					"or a file *.yml.tmpl: Go's text/template with <% and %> as delimiters. " +
 					"It is given .name, .with, and .profile with name, labels, memory, cpus, timeout (in minutes) and trust. " +
-					"Beside Go's own functions it has json (any value as JSON, which is YAML), indent N (N blanks before each line but the first) and quote (one word of a shell)."},
+					"Beside Go's own functions it has json (any value as JSON, which is YAML), indent N (N blanks before each line but the first), quote (one word of a shell), " +
+					"expr (a string in one of GitHub's expressions), slug (a name fit for a branch) and list (the words of a text). " +
+					"What it gives is refused unless GitHub would accept it and it is safe beside a Mac that others share."},
 			{Name: "profile", Type: schema.RefTo("profile"), Doc: "The profile that the template asks for."},
 			{Name: "with", Type: schema.MapOf(schema.String), Doc: "Values for the template. One that it uses and that is not here is an error, unless it asks for it as index .with \"key\"."},
 			{Name: "content", Type: schema.String, Computed: true, Doc: "What the file holds."},
@@ -65,8 +68,12 @@ func checkPath(v cty.Value) error {
 
 func checkTemplate(v cty.Value) error {
 	p := v.AsString()
-	if !strings.HasSuffix(p, ".tmpl") {
-		return fmt.Errorf("%q must end in .tmpl", p)
+	if _, ok := builtinOf(p); !ok && !strings.HasSuffix(p, ".tmpl") {
+		hint := ""
+		if near := schema.Nearest(path.Base(p), builtinWords()); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return fmt.Errorf("%q must end in .tmpl, or be one of %s%s", p, strings.Join(builtinWords(), ", "), hint)
 	}
 	return oneLine(p)
 }

@@ -163,7 +163,7 @@ func (b *bed) value(set attrs) cty.Value {
 // simple is a block with the template simple.yml.tmpl, which it writes.
 func (b *bed) simple(set attrs) cty.Value {
 	b.t.Helper()
-	b.template("simple.yml.tmpl", "on: push\njobs: {}\n")
+	b.template("simple.yml.tmpl", "on: push\npermissions: {}\njobs: {a: {runs-on: self-hosted, timeout-minutes: 1, steps: [{run: ls}]}}\n")
 	all := attrs{"directory": "/Users/admin/app", "template": "simple.yml.tmpl"}
 	maps.Copy(all, set)
 	return b.value(all)

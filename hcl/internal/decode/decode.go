@@ -205,7 +205,7 @@ func (d *Decoder) value(t schema.Type, raw cty.Value, p cty.Path) (cty.Value, bo
 		d.mismatch(t, rt, p)
 		return raw, false
 	}
-	if t.Kind == schema.KindPath {
+	if t.Kind == schema.KindPath && !slices.Contains(t.Words, v.AsString()) {
 		v = cty.StringVal(d.Folder.Path(v.AsString()))
 	}
 	return v, true
