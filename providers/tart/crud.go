@@ -10,7 +10,6 @@ import (
 
 	"hostler/hcl/schema"
 	"hostler/providers"
-	"hostler/providers/internal/machine"
 	"hostler/providers/internal/tartcli"
 	"hostler/providers/tart/internal/build"
 	"hostler/providers/tart/internal/shelf"
@@ -123,7 +122,7 @@ func (c *images) job(ctx context.Context, want *Image) (j build.Job, err error) 
 	}
 	if j.Boots() && want.Login != nil {
 		j.Public = want.Login.Password.IsLiteral()
-		if j.Password, err = c.secret(ctx, want.Login.Password); err != nil {
+		if j.Password, err = c.mac.Secret(ctx, want.Login.Password); err != nil {
 			return j, fmt.Errorf("the password of the guest's user: %w", err)
 		}
 	}
@@ -333,14 +332,4 @@ func (c *images) Delete(ctx context.Context, have *Image) error {
 		return foreignError(have.VM)
 	}
 	return c.shelf.Remove(ctx, have.VM)
-}
-
-// run runs a program that knows a secret, and tells nothing of what it printed.
-func (c *images) run(ctx context.Context, program string, args ...string) (stdout []byte, code int, err error) {
-	out, err := c.mac.Run(ctx, machine.Command{Program: program, Args: args})
-	var exit *machine.ExitError
-	if errors.As(err, &exit) {
-		return nil, exit.Code, nil
-	}
-	return out.Stdout, 0, err
 }

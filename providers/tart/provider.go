@@ -19,16 +19,12 @@
 package tart
 
 import (
-	"context"
-	"io/fs"
-
 	"hostler/providers"
 	"hostler/providers/internal/guest"
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/registry"
 	"hostler/providers/internal/settings"
 	"hostler/providers/internal/tartcli"
-	"hostler/providers/secret"
 	"hostler/providers/tart/internal/build"
 	"hostler/providers/tart/internal/cache"
 	"hostler/providers/tart/internal/shelf"
@@ -76,19 +72,3 @@ var (
 	_ providers.Finder[Image]     = (*images)(nil)
 	_ providers.Importer[Image]   = (*images)(nil)
 )
-
-// secret reads a secret of this Mac.
-func (c *images) secret(ctx context.Context, ref secret.Ref) (secret.Value, error) {
-	return secret.Source{
-		Getenv: c.mac.Getenv,
-		ReadFile: func(path string) ([]byte, fs.FileMode, error) {
-			info, err := c.mac.Stat(path)
-			if err != nil {
-				return nil, 0, err
-			}
-			data, err := c.mac.ReadFile(path)
-			return data, info.Mode, err
-		},
-		Run: c.run,
-	}.Resolve(ctx, ref)
-}

@@ -1,0 +1,162 @@
+package ghapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/go-github/v62/github"
+
+	"hostler/providers/secret"
+)
+
+// Runner is a self-hosted runner as GitHub knows it.
+type Runner struct {
+	ID     int64
+	Name   string
+	OS     string
+	Online bool
+	Busy   bool
+	Labels []string // with those that GitHub adds
+}
+
+// Download is a build of the runner program.
+type Download struct {
+	OS, Arch string // osx, linux; arm64, x64
+	URL      string
+	Filename string // actions-runner-osx-arm64-2.336.0.tar.gz
+	SHA256   string
+}
+
+func runner(r *github.Runner) Runner {
+	out := Runner{ID: r.GetID(), Name: r.GetName(), OS: r.GetOS(), Online: r.GetStatus() == "online", Busy: r.GetBusy()}
+	for _, l := range r.Labels {
+		out.Labels = append(out.Labels, l.GetName())
+	}
+	return out
+}
+
+// needsRunner is the permission for runners of the owner.
+func (c *Client) needsRunner() string {
+	if c.Repo() != "" {
+		return needsAdmin
+	}
+	return needsRunners
+}
+
+// scope is the path of what runners belong to.
+func (c *Client) scope() string {
+	if c.Repo() != "" {
+		return "repos/" + c.Owner
+	}
+	return "orgs/" + c.Owner
+}
+
+// Runners lists the owner's runners; name is one's name, "" for all.
+func (c *Client) Runners(ctx context.Context, name string) ([]Runner, error) {
+	list, err := pages(func(opt github.ListOptions) ([]*github.Runner, *github.Response, error) {
+		o := &github.ListRunnersOptions{ListOptions: opt}
+		if name != "" {
+			o.Name = &name
+		}
+		var got *github.Runners
+		var resp *github.Response
+		var err error
+		if c.Repo() != "" {
+			got, resp, err = c.gh.Actions.ListRunners(ctx, c.Org(), c.Repo(), o)
+		} else {
+			got, resp, err = c.gh.Actions.ListOrganizationRunners(ctx, c.Org(), o)
+		}
+		if err != nil {
+			return nil, resp, err
+		}
+		return got.Runners, resp, nil
+	})
+	if err != nil {
+		return nil, explain(err, c.needsRunner(), "list the runners of %s", c.Owner)
+	}
+	out := make([]Runner, len(list))
+	for i, r := range list {
+		out[i] = runner(r)
+	}
+	return out, nil
+}
+
+// Runner is one runner; one that is gone is NotFound.
+func (c *Client) Runner(ctx context.Context, id int64) (Runner, error) {
+	var r github.Runner
+	err := c.call(ctx, http.MethodGet, fmt.Sprintf("%s/actions/runners/%d", c.scope(), id), nil, &r)
+	return runner(&r), explain(err, c.needsRunner(), "read runner %d of %s", id, c.Owner)
+}
+
+// RemoveRunner deregisters a runner; one that is gone is success. GitHub
+// refuses it (422) while the runner works.
+func (c *Client) RemoveRunner(ctx context.Context, id int64) error {
+	err := c.call(ctx, http.MethodDelete, fmt.Sprintf("%s/actions/runners/%d", c.scope(), id), nil, nil)
+	if err = explain(err, c.needsRunner(), "remove runner %d of %s", id, c.Owner); NotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Busy reports whether err is GitHub's refusal to remove a runner at work.
+func Busy(err error) bool { return Status(err) == http.StatusUnprocessableEntity }
+
+// SetLabels replaces the labels of a runner that are its own.
+func (c *Client) SetLabels(ctx context.Context, id int64, labels []string) error {
+	body := map[string]any{"labels": append([]string{}, labels...)}
+	err := c.call(ctx, http.MethodPut, fmt.Sprintf("%s/actions/runners/%d/labels", c.scope(), id), body, nil)
+	return explain(err, c.needsRunner(), "label runner %d of %s", id, c.Owner)
+}
+
+// JITConfig registers a runner for one job and returns the secret that it
+// starts with. A name that is taken is Status 409.
+func (c *Client) JITConfig(ctx context.Context, name string, group int64, labels []string) (Runner, secret.Value, error) {
+	req := &github.GenerateJITConfigRequest{Name: name, RunnerGroupID: group, Labels: labels}
+	var got *github.JITRunnerConfig
+	var err error
+	if c.Repo() != "" {
+		got, _, err = c.gh.Actions.GenerateRepoJITConfig(ctx, c.Org(), c.Repo(), req)
+	} else {
+		got, _, err = c.gh.Actions.GenerateOrgJITConfig(ctx, c.Org(), req)
+	}
+	if err != nil {
+		return Runner{}, secret.Value{}, explain(err, c.needsRunner(), "register runner %s at %s", name, c.Owner)
+	}
+	if got.GetEncodedJITConfig() == "" || got.GetRunner().GetID() == 0 {
+		return Runner{}, secret.Value{}, &Error{Doing: "register runner " + name + " at " + c.Owner, Err: fmt.Errorf("GitHub answered without a configuration")}
+	}
+	return runner(got.Runner), secret.NewValue(got.GetEncodedJITConfig()), nil
+}
+
+// Token registers a runner (or with remove, removes one) once, within the hour.
+func (c *Client) Token(ctx context.Context, remove bool) (secret.Value, error) {
+	what := "registration-token"
+	if remove {
+		what = "remove-token"
+	}
+	var got struct {
+		Token   string    `json:"token"`
+		Expires time.Time `json:"expires_at"`
+	}
+	err := c.call(ctx, http.MethodPost, c.scope()+"/actions/runners/"+what, nil, &got)
+	if err == nil && got.Token == "" {
+		err = fmt.Errorf("GitHub answered without a token")
+	}
+	return secret.NewValue(got.Token), explain(err, c.needsRunner(), "get a %s of %s", what, c.Owner)
+}
+
+// Downloads are the builds of the runner that GitHub wants used now.
+func (c *Client) Downloads(ctx context.Context) ([]Download, error) {
+	var list []*github.RunnerApplicationDownload
+	err := c.call(ctx, http.MethodGet, c.scope()+"/actions/runners/downloads", nil, &list)
+	if err != nil {
+		return nil, explain(err, c.needsRunner(), "list the runner's builds for %s", c.Owner)
+	}
+	out := make([]Download, len(list))
+	for i, d := range list {
+		out[i] = Download{OS: d.GetOS(), Arch: d.GetArchitecture(), URL: d.GetDownloadURL(), Filename: d.GetFilename(), SHA256: d.GetSHA256Checksum()}
+	}
+	return out, nil
+}
