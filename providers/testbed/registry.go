@@ -221,3 +221,22 @@ func must(data []byte, err error) []byte {
 	}
 	return data
 }
+
+// Web carries requests to all that this Mac reaches: its GitHub under
+// api.github.com, and registries under every other name.
+func (m *Mac) Web() (http.RoundTripper, error) {
+	gh, err := m.GitHub()
+	if err != nil {
+		return nil, err
+	}
+	return everywhere{gitHub: gh.RoundTripper(), registries: m.Registry()}, nil
+}
+
+type everywhere struct{ gitHub, registries http.RoundTripper }
+
+func (e everywhere) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host == "api.github.com" {
+		return e.gitHub.RoundTrip(req)
+	}
+	return e.registries.RoundTrip(req)
+}
