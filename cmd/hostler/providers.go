@@ -2,6 +2,7 @@ package main
 
 import (
 	"hostler/providers"
+	"hostler/providers/github"
 	"hostler/providers/host"
 	"hostler/providers/launchd"
 	"hostler/providers/runtime"
@@ -12,6 +13,7 @@ import (
 // registry is THE list of providers.
 func registry(env providers.Env) providers.Registry {
 	return providers.NewRegistry(
+		github.New(env),
 		host.New(env),
 		launchd.New(env),
 		runtime.New(env),

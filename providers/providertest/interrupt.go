@@ -18,6 +18,10 @@ import (
 // world: the test's name, a line end, the world's folder.
 const envChild = "HOSTLER_PROVIDERTEST_CHILD"
 
+// Child reports whether this process is such a child, which is killed before
+// anybody reads what it finds.
+func Child() bool { return os.Getenv(envChild) != "" }
+
 // wantFile lies beside the world's folder and holds what the child creates.
 func wantFile(dir string) string { return dir + ".want.json" }
 
@@ -35,6 +39,7 @@ func child(test string, s Suite) (ran bool, err error) {
 	if err != nil {
 		return true, err
 	}
+	w.Type.Configure(w.Config)
 	want, err := w.Type.Decode(json.RawMessage(raw), w.Type.Schema.Version)
 	if err == nil {
 		_, err = w.Type.Create(context.Background(), want)

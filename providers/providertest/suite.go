@@ -32,6 +32,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,10 @@ type World struct {
 	// that begin with one of Ignore are not looked at: what tools remember.
 	Root   string
 	Ignore []string
+	// Double matches the files, by their path below the world's folder, in
+	// which a double that runs in the provider's own process keeps what is real:
+	// of its files only these are places to be killed at.
+	Double *regexp.Regexp
 	// Objects lists what stands in the world beside files; may be nil.
 	Objects func() ([]string, error)
 	Mac     *testbed.Mac // nil when no tools are called

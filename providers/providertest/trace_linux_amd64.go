@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -139,4 +140,15 @@ func (t *trial) named(call string, tid int, at uint64) string {
 	return call + " " + filepath.Base(name)
 }
 
-func (t *trial) within(name string) bool { return strings.HasPrefix(name, t.dir+"/") }
+// A double that runs in the child writes for itself; what is real by it changes
+// with one of its files.
+func (t *trial) within(name string) bool {
+	rel, ok := strings.CutPrefix(name, t.dir+"/")
+	if !ok || t.Double == nil {
+		return ok
+	}
+	if rel, inside := strings.CutPrefix(name, t.Root+"/"); inside {
+		return !slices.ContainsFunc(t.Ignore, func(p string) bool { return strings.HasPrefix(rel, p) })
+	}
+	return t.Double.MatchString(rel)
+}

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"hostler/providers/testbed/internal/github/runners"
-	"hostler/providers/testbed/internal/github/secrets"
-	"hostler/providers/testbed/internal/github/world"
 	"slices"
 	"strings"
 	"time"
+
+	"hostler/providers/testbed/internal/github/runners"
+	"hostler/providers/testbed/internal/github/secrets"
+	"hostler/providers/testbed/internal/github/world"
 )
 
 // AddDownload offers a build of the runner; it returns the checksum.
@@ -96,6 +97,11 @@ func (g *GitHub) Secrets(scope string) (map[string]string, error) {
 		}
 		return nil
 	})
+}
+
+// SetSecret sets a scope's secret as somebody else does.
+func (g *GitHub) SetSecret(scope, name, value string) error {
+	return g.change(func(w *world.World) error { return secrets.Set(w, g.now(), scope, name, value) })
 }
 
 // TouchSecret lets a secret look changed by somebody else; with remove it is

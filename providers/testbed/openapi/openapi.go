@@ -39,11 +39,25 @@ type T interface {
 // the test at each exchange that breaks the description.
 func Checked(t T, gh *testbed.GitHub) http.RoundTripper {
 	t.Helper()
-	h, err := Handler(gh.Handler(), func(violation string) { t.Errorf("%s", violation) })
+	d, err := Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return testbed.Carry(h)
+	return d.Checked(t, gh)
+}
+
+// Checked is Checked for many GitHubs: to load the description takes a while.
+func (d *Description) Checked(t T, gh *testbed.GitHub) http.RoundTripper {
+	return testbed.Carry(&checker{next: gh.Handler(), router: d.router, tell: func(violation string) { t.Errorf("%s", violation) }})
+}
+
+// Description is GitHub's, ready to be held to.
+type Description struct{ router routers.Router }
+
+// Load reads it.
+func Load() (*Description, error) {
+	r, err := load()
+	return &Description{r}, err
 }
 
 // Handler tells of each exchange with next that breaks the description.

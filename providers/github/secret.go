@@ -1,0 +1,465 @@
+package github
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"hostler/hcl/schema"
+	"hostler/providers"
+	"hostler/providers/internal/ghapi"
+	"hostler/providers/internal/settings"
+	"hostler/providers/secret"
+)
+
+// Secret is an Actions secret: of several repositories, or of the organization.
+type Secret struct {
+	Name         string     `cty:"name"`
+	Owner        string     `cty:"owner"`
+	Repositories []string   `cty:"repositories"`
+	Visibility   string     `cty:"visibility"`
+	Value        secret.Ref `cty:"value"`
+	Fingerprint  string     `cty:"fingerprint"`
+}
+
+func (s *Secret) id() string {
+	if s.Name == "" {
+		return ""
+	}
+	if s.Visibility != "" {
+		return s.Owner + "/" + s.Name
+	}
+	return s.Owner + "/" + strings.Join(s.Repositories, "+") + "/" + s.Name
+}
+
+// foreign is the fingerprint of a value that somebody else has set.
+const foreign = "unknown"
+
+// pending stands for the time of a secret that is being set.
+const pending = "pending"
+
+func secretBlock() *schema.Block {
+	return &schema.Block{
+		Type: "secret", Uses: []string{"github"},
+		Doc: "An Actions secret, called like the block: of the repositories, or of the organization.",
+		Attrs: []schema.Attr{
+			{Name: "repositories", Type: schema.ListOf(schema.String), Check: repositoryNames, Doc: "The repositories that have the secret, each for itself."},
+			{Name: "visibility", Type: schema.String, Replace: true, Check: schema.OneOf("all", "private"), Doc: "For a secret of the organization: all or private repositories see it."},
+			{Name: "value", Type: schema.Secret, Required: true, Doc: "Where the value is; it is read at each plan, sealed for GitHub, and kept nowhere else."},
+			{Name: "name", Type: schema.String, Computed: true, Replace: true, Doc: "The block's name."},
+			{Name: "owner", Type: schema.String, Computed: true, Replace: true, Doc: "The organization or user."},
+			{Name: "fingerprint", Type: schema.String, Computed: true, Doc: "A hash of the value with a key that never leaves the Mac; \"unknown\" when somebody else has set the secret since."},
+		},
+		Check: func(v cty.Value) error {
+			repos, visibility := v.GetAttr("repositories"), v.GetAttr("visibility")
+			if repos.IsKnown() && visibility.IsKnown() && repos.IsNull() == visibility.IsNull() {
+				return schema.At(cty.GetAttrPath("repositories"), "write either the repositories that have the secret, or visibility for one of the organization")
+			}
+			return nil
+		},
+	}
+}
+
+// notesFile holds the key of fingerprints, and what GitHub said of each secret
+// when it was set here.
+const notesFile = "github-secrets.json"
+
+type notes struct {
+	Key     string            `json:"key"`     // base64, of this Mac alone
+	Updated map[string]string `json:"updated"` // by OWNER/NAME or OWNER/REPOSITORY/NAME: as of GitHub's clock
+	Prints  map[string]string `json:"fingerprints"`
+}
+
+// secrets is the CRUD of secret.
+type secrets struct {
+	*session
+	notesMu sync.Mutex
+}
+
+func (s *secrets) store() settings.Store { return settings.Store{Mac: s.mac} }
+
+// notes reads what is noted. Without notes, or with broken ones, every secret
+// is set anew.
+func (s *secrets) notes() (notes, error) {
+	var n notes
+	flaw, err := s.store().Read(notesFile, &n)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && flaw != settings.Sound {
+		n, err = notes{}, nil
+	}
+	if n.Updated == nil || n.Prints == nil {
+		n.Updated, n.Prints = map[string]string{}, map[string]string{}
+	}
+	return n, err
+}
+
+// note changes what is noted.
+func (s *secrets) note(change func(*notes)) (notes, error) {
+	s.notesMu.Lock()
+	defer s.notesMu.Unlock()
+	n, err := s.notes()
+	if err != nil {
+		return n, err
+	}
+	change(&n)
+	return n, s.store().Write(notesFile, n)
+}
+
+// key is the key of fingerprints; the first one makes it.
+func (s *secrets) key() ([]byte, error) {
+	n, err := s.notes()
+	if err != nil {
+		return nil, err
+	}
+	if n.Key == "" {
+		n, err = s.note(func(n *notes) {
+			if n.Key == "" {
+				n.Key = base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text()))
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return base64.StdEncoding.DecodeString(n.Key)
+}
+
+// fingerprint is the keyed hash of a secret's value. The name is part of it,
+// so that equal values don't show.
+func (s *secrets) fingerprint(name string, value secret.Value) (string, error) {
+	key, err := s.key()
+	if err != nil {
+		return "", err
+	}
+	h := hmac.New(sha256.New, key)
+	fmt.Fprintf(h, "%s\n%s", name, value.Reveal())
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+func (s *secrets) value(ctx context.Context, want *Secret) (secret.Value, error) {
+	v, err := s.mac.Secret(ctx, want.Value)
+	if err != nil {
+		return v, providers.AttrErrorf("value", "%w", err)
+	}
+	return v, nil
+}
+
+// Resolve completes the wanted secret with the hash of what its value is now.
+func (s *secrets) Resolve(ctx context.Context, r *providers.Resolve[Secret]) error {
+	want := r.Want
+	c, err := s.open()
+	if err != nil {
+		return err
+	}
+	want.Name, want.Owner = r.Name, c.Org()
+	slices.Sort(want.Repositories)
+	if !regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,199}$`).MatchString(want.Name) || strings.HasPrefix(want.Name, "GITHUB_") {
+		return fmt.Errorf("a secret can't be called %q: GitHub allows capital letters, digits and '_', no digit first, and nothing that begins with GITHUB_", want.Name)
+	}
+	if want.Visibility != "" && c.Repo() != "" {
+		return providers.AttrErrorf("visibility", "the owner is the repository %s, and only organizations have secrets of their own; write repositories", c.Owner)
+	}
+	if want.Value.IsLiteral() {
+		r.Warn("value", "a secret that stands in the files is everybody's who can read them; write env:NAME, file:PATH or keychain:SERVICE")
+	}
+	value, err := s.value(ctx, want)
+	if err != nil {
+		return err
+	}
+	if want.Fingerprint, err = s.fingerprint(want.Name, value); err != nil {
+		return err
+	}
+	fresh := want.Repositories
+	if r.Have != nil && !r.Replacing {
+		fresh = slices.DeleteFunc(slices.Clone(fresh), func(repo string) bool { return slices.Contains(r.Have.Repositories, repo) })
+	}
+	if r.Have != nil && len(fresh) == 0 && (r.Replacing || want.Visibility == r.Have.Visibility) {
+		return nil
+	}
+	return s.vacant(ctx, c, want, fresh)
+}
+
+// vacant wants the name to be free where the secret is new.
+func (s *secrets) vacant(ctx context.Context, c *ghapi.Client, want *Secret, repos []string) error {
+	places := repos
+	if want.Visibility != "" {
+		places = []string{""}
+	}
+	for _, repo := range places {
+		list, err := c.Secrets(ctx, repo)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(list, func(o ghapi.Secret) bool { return o.Name == want.Name }) {
+			at := want.Owner
+			if repo != "" {
+				at += "/" + repo
+			}
+			return &providers.ExistsError{What: fmt.Sprintf("secret %s of %s", want.Name, at), ID: want.id()}
+		}
+	}
+	return nil
+}
+
+// place is what notes call the secret in one place.
+func place(owner, repo, name string) string {
+	if repo == "" {
+		return owner + "/" + name
+	}
+	return owner + "/" + repo + "/" + name
+}
+
+// put sets the secret everywhere, and notes when GitHub says that was.
+func (s *secrets) put(ctx context.Context, c *ghapi.Client, want *Secret) error {
+	value, err := s.value(ctx, want)
+	if err != nil {
+		return err
+	}
+	print, err := s.fingerprint(want.Name, value)
+	if err != nil {
+		return err
+	}
+	if print != want.Fingerprint {
+		return providers.AttrErrorf("value", "the value is another one than when the plan was made; make a new plan")
+	}
+	places := want.Repositories
+	if want.Visibility != "" {
+		places = []string{""}
+	}
+	for _, repo := range places {
+		key := place(c.Org(), repo, want.Name)
+		if _, err := s.note(func(n *notes) { n.Updated[key], n.Prints[key] = pending, print }); err != nil {
+			return err
+		}
+		if err := c.SetSecret(ctx, repo, want.Name, value, want.Visibility, nil); err != nil {
+			return err
+		}
+		list, err := c.Secrets(ctx, repo)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(list, func(o ghapi.Secret) bool { return o.Name == want.Name })
+		if at < 0 {
+			return fmt.Errorf("secret %s of %s was set, and GitHub does not list it", want.Name, c.Org())
+		}
+		updated := list[at].Updated.UTC().Format(time.RFC3339)
+		if _, err := s.note(func(n *notes) { n.Updated[key] = updated }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Create sets the secret where none has the name.
+func (s *secrets) Create(ctx context.Context, want *Secret) (*Secret, error) {
+	c, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.vacant(ctx, c, want, want.Repositories); err != nil {
+		return nil, err
+	}
+	if err := s.put(ctx, c, want); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		got, _ := s.Read(ctx, want)
+		return got, err
+	}
+	return want, nil
+}
+
+// Prefetch lists the secrets of each place once.
+func (s *secrets) Prefetch(ctx context.Context, have []*Secret) ([]providers.Fetched[Secret], error) {
+	c, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.notes()
+	if err != nil {
+		return nil, err
+	}
+	type answer struct {
+		list []ghapi.Secret
+		err  error
+	}
+	known := map[string]answer{}
+	list := func(repo string) ([]ghapi.Secret, error) {
+		a, ok := known[repo]
+		if !ok {
+			a.list, a.err = c.Secrets(ctx, repo)
+			if repo != "" && ghapi.NotFound(a.err) {
+				// A repository that is gone has no secrets.
+				if _, err := c.Repository(ctx, repo); ghapi.NotFound(err) {
+					a = answer{}
+				}
+			}
+			known[repo] = a
+		}
+		return a.list, a.err
+	}
+	out := make([]providers.Fetched[Secret], len(have))
+	for i, h := range have {
+		out[i].Object, out[i].Err = look(h, c.Org(), n, list)
+	}
+	return out, nil
+}
+
+// look is the secret as far as it stands.
+func look(have *Secret, org string, n notes, list func(repo string) ([]ghapi.Secret, error)) (*Secret, error) {
+	if !strings.EqualFold(have.Owner, org) {
+		return nil, nil
+	}
+	got := *have
+	got.Repositories, got.Fingerprint = nil, ""
+	places := have.Repositories
+	if have.Visibility != "" {
+		places = []string{""}
+	}
+	found := false
+	for _, repo := range places {
+		all, err := list(repo)
+		if err != nil {
+			return nil, err
+		}
+		at := slices.IndexFunc(all, func(o ghapi.Secret) bool { return o.Name == have.Name })
+		if at < 0 {
+			continue
+		}
+		found = true
+		if repo == "" {
+			got.Visibility = all[at].Visibility
+		} else {
+			got.Repositories = append(got.Repositories, repo)
+		}
+		key, print := place(org, repo, have.Name), foreign
+		if n.Updated[key] == all[at].Updated.UTC().Format(time.RFC3339) && n.Prints[key] != "" {
+			print = n.Prints[key]
+		}
+		if got.Fingerprint != "" && got.Fingerprint != print {
+			print = foreign
+		}
+		got.Fingerprint = print
+	}
+	if !found {
+		return nil, nil
+	}
+	return &got, nil
+}
+
+// Read reads one secret.
+func (s *secrets) Read(ctx context.Context, have *Secret) (*Secret, error) {
+	all, err := s.Prefetch(ctx, []*Secret{have})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].Object, all[0].Err
+}
+
+// Update sets the secret anew, and removes it where it is not wanted any more.
+func (s *secrets) Update(ctx context.Context, have, want *Secret) (*Secret, error) {
+	c, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	err = s.put(ctx, c, want)
+	for _, repo := range have.Repositories {
+		if err == nil && !slices.Contains(want.Repositories, repo) {
+			err = s.remove(ctx, c, repo, want.Name)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return want, nil
+}
+
+func (s *secrets) remove(ctx context.Context, c *ghapi.Client, repo, name string) error {
+	if err := c.DeleteSecret(ctx, repo, name); err != nil {
+		return err
+	}
+	key := place(c.Org(), repo, name)
+	_, err := s.note(func(n *notes) {
+		delete(n.Updated, key)
+		delete(n.Prints, key)
+	})
+	return err
+}
+
+// Delete removes the secret everywhere.
+func (s *secrets) Delete(ctx context.Context, have *Secret) error {
+	c, err := s.open()
+	if err != nil {
+		return err
+	}
+	places := have.Repositories
+	if have.Visibility != "" {
+		places = []string{""}
+	}
+	for _, repo := range places {
+		if err := s.remove(ctx, c, repo, have.Name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Find recognizes what an unfinished Create has set by what is noted: each
+// place is noted before it is touched.
+func (s *secrets) Find(ctx context.Context, want *Secret) (*Secret, error) {
+	if err := s.mac.Sweep(s.store().Path(notesFile)); err != nil {
+		return nil, err
+	}
+	got, err := s.Read(ctx, want)
+	if err != nil || got == nil {
+		return nil, err
+	}
+	n, err := s.notes()
+	if err != nil {
+		return nil, err
+	}
+	places := got.Repositories
+	if got.Visibility != "" {
+		places = []string{""}
+	}
+	for _, repo := range places {
+		if n.Updated[place(got.Owner, repo, got.Name)] == "" {
+			return nil, fmt.Errorf("secret %s stands, and the interrupted run has not set it; remove it, or forget the attempt with `hostler state rm` and import it as %q", got.Name, want.id())
+		}
+	}
+	return got, nil
+}
+
+// Import reads OWNER/NAME, or OWNER/REPOSITORY+…/NAME. What its value is can't
+// be known.
+func (s *secrets) Import(ctx context.Context, id string) (*Secret, error) {
+	parts := strings.Split(id, "/")
+	c, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	want := &Secret{Owner: parts[0], Name: parts[len(parts)-1]}
+	switch len(parts) {
+	case 2:
+		want.Visibility = "all"
+	case 3:
+		want.Repositories = strings.Split(parts[1], "+")
+	default:
+		return nil, fmt.Errorf("%q is no secret; write OWNER/NAME, or OWNER/REPOSITORY/NAME", id)
+	}
+	if !strings.EqualFold(want.Owner, c.Org()) {
+		return nil, fmt.Errorf("the owner is %s, not %s", c.Org(), want.Owner)
+	}
+	return s.Read(ctx, want)
+}
