@@ -109,6 +109,8 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("ROOT", mac.Root())
 			env.Setenv("CANARY", canary)
+			env.Setenv("API_KEY", canary)
+			env.Setenv("GITHUB_TOKEN", testbed.GitHubToken)
 			env.Setenv("HOSTLER_VAR_canary", canary)
 			env.Defer(func() { checkCanary(env.WorkDir) })
 			return nil
@@ -120,6 +122,7 @@ func TestScripts(t *testing.T) {
 			"mac":     cmdMac,
 			"await":   cmdAwait,
 			"publish": cmdPublish,
+			"github":  cmdGitHub,
 		},
 	})
 }
@@ -248,5 +251,44 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if strconv.Itoa(got) != args[0] {
 		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}
+
+// cmdGitHub sets the Mac's simulated GitHub up, or looks behind it:
+//
+//	github OWNER/REPOSITORY[=VISIBILITY]…   adds repositories
+//	github token TOKEN PERMISSION=LEVEL…    adds a token
+//	github secret SCOPE NAME                wants the secret there, with the canary for a value
+//	github meddle                           changes groups and secrets as somebody else
+func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
+	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
+	ts.Check(err)
+	gh, err := mac.GitHub()
+	ts.Check(err)
+	switch {
+	case args[0] == "token":
+		permissions := map[string]string{}
+		for _, p := range args[2:] {
+			name, level, _ := strings.Cut(p, "=")
+			permissions[name] = level
+		}
+		ts.Check(gh.AddToken(args[1], "acme", permissions, time.Time{}))
+	case args[0] == "secret":
+		values, err := gh.Secrets(args[1])
+		ts.Check(err)
+		if values[args[2]] != canary {
+			ts.Fatalf("%s has no secret %s, or another value", args[1], args[2])
+		}
+	case args[0] == "meddle":
+		ts.Check(gh.EditGroups("acme", func(g *testbed.GitHubGroup) bool { g.Public = !g.Default; return true }))
+		ts.Check(gh.TouchSecret("acme/app", "API_KEY", false))
+	default:
+		for _, a := range args {
+			name, visibility, ok := strings.Cut(a, "=")
+			if !ok {
+				visibility = "private"
+			}
+			ts.Check(gh.AddRepository(name, visibility, map[string]string{"README.md": "hello\n"}))
+		}
 	}
 }

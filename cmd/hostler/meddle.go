@@ -11,13 +11,15 @@ import (
 	"strconv"
 	"strings"
 
+	"hostler/hcl/addr"
+	"hostler/providers"
 	"hostler/providers/testbed"
 )
 
 // meddle does to the simulated Mac what colleagues do to a real one, one of
 // each kind, and says what it did.
 func (r *rehearsal) meddle() (done int, err error) {
-	for _, prank := range []func() (string, error){r.resizeVM, r.unloadJob, r.editWorkflow, r.loseSettings} {
+	for _, prank := range []func() (string, error){r.resizeVM, r.unloadJob, r.editWorkflow, r.loseSettings, r.openGroup, r.changeSecret} {
 		text, err := prank()
 		if err != nil {
 			return done, err
@@ -84,6 +86,48 @@ func (r *rehearsal) loseSettings() (string, error) {
 		return "", err
 	}
 	return "rm " + strconv.Quote(r.macPath(name)), os.Remove(name)
+}
+
+// openGroup lets public repositories, and so everybody, use a runner group.
+func (r *rehearsal) openGroup() (text string, err error) {
+	gh, owner, err := r.gitHub()
+	if err != nil || owner == "" {
+		return "", err
+	}
+	return text, gh.EditGroups(owner, func(g *testbed.GitHubGroup) bool {
+		if !g.Default && text == "" {
+			g.Public, text = true, fmt.Sprintf("someone opens runner group %q to public repositories", g.Name)
+		}
+		return true
+	})
+}
+
+func (r *rehearsal) changeSecret() (string, error) {
+	gh, owner, err := r.gitHub()
+	if err != nil || owner == "" {
+		return "", err
+	}
+	for _, b := range r.cfg.Blocks {
+		if b.Addr.Type != "secret" {
+			continue
+		}
+		scope := owner
+		if repos := b.Value.GetAttr("repositories"); !repos.IsNull() && repos.LengthInt() > 0 {
+			scope += "/" + repos.AsValueSlice()[0].AsString()
+		}
+		name := providers.InstanceName(b.Addr)
+		return fmt.Sprintf("someone sets secret %s of %s", name, scope), gh.TouchSecret(scope, name, false)
+	}
+	return "", nil
+}
+
+// gitHub is the simulated one, and the owner that the files name, "" for none.
+func (r *rehearsal) gitHub() (gh *testbed.GitHub, owner string, err error) {
+	if b := r.cfg.Block(addr.New("github", "github")); b != nil {
+		owner, _, _ = strings.Cut(b.Value.GetAttr("owner").AsString(), "/")
+	}
+	gh, err = r.mac.GitHub()
+	return gh, owner, err
 }
 
 func (r *rehearsal) macPath(name string) string {

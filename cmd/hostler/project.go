@@ -36,8 +36,9 @@ func (a *app) open() *project {
 	env := providers.Env{Dir: a.dir, Environ: a.environ, Root: cmp.Or(a.getenv(testbed.EnvRoot), "/")}
 	if dir := a.getenv(testbed.EnvMac); dir != "" {
 		if mac, err := testbed.Open(dir); err == nil {
-			if env.Web, err = mac.Web(); err != nil {
-				a.log.Warn("the simulated GitHub can't be opened", "error", err)
+			env.Web, err = mac.Web()
+			if err != nil {
+				env.Web = mac.Registry()
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"hostler/cmd/internal/view/term"
 	"hostler/hcl"
+	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/planner"
 	"hostler/providers"
@@ -74,18 +75,25 @@ func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
 	if err != nil {
 		return err
 	}
+	web, err := mac.Web()
+	if err != nil {
+		return err
+	}
 	r := &rehearsal{mac: mac, flags: applyFlags{auto: true, shown: true}}
-	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: mac.Environ(), Root: mac.Root(), Web: mac.Registry()})
+	// The files are read first for the names of their secrets.
+	environ := append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken)
+	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: environ, Root: mac.Root(), Web: web})
 	if r.cfg, err = r.load(vars); err != nil {
 		return err
 	}
+	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: r.pretend(environ), Root: mac.Root(), Web: web})
 	r.cfg.State = filepath.Join(dir, "hostler.state.json")
 	r.heading("%s on a simulated Mac with %s and %d CPUs. Nothing real is touched.", filepath.Base(a.dir), schema.Size(spec.Memory), spec.CPUs)
 	if len(r.cfg.Imports) > 0 {
 		r.cfg.Imports = nil
 		r.Note("Left out: import blocks, since a new Mac has nothing to import.")
 	}
-	if err := errors.Join(r.publish(), r.brief()); err != nil {
+	if err := errors.Join(r.publish(), r.brief(), r.found()); err != nil {
 		return err
 	}
 	return r.play()
@@ -117,6 +125,66 @@ func (r *rehearsal) publish() error {
 		}
 		known[image.Ref] = true
 		if err := r.mac.Publish(image); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pretend adds a value for each secret that the files refer to. A rehearsal
+// reads no real one: other references become such variables.
+func (r *rehearsal) pretend(environ []string) []string {
+	for _, b := range r.cfg.Blocks {
+		attrs := b.Value.AsValueMap()
+		for _, a := range r.types[b.Addr.Type].Schema.Attrs {
+			v := attrs[a.Name]
+			if a.Type.Kind != schema.KindSecret || v.IsNull() {
+				continue
+			}
+			name, ok := strings.CutPrefix(v.AsString(), "env:")
+			if !ok {
+				name = "REHEARSED_SECRET"
+				attrs[a.Name] = cty.StringVal("env:" + name)
+			}
+			value := "rehearsed"
+			if b.Addr.Type == "github" {
+				value = testbed.GitHubToken
+			}
+			environ = append(environ, name+"="+value)
+		}
+		if b.Addr.Type == "github" { // the simulated one stands for every address, and knows no App
+			attrs["api_url"] = cty.StringVal("https://api.github.com/")
+			attrs["app"] = cty.NullVal(attrs["app"].Type())
+		}
+		b.Value = cty.ObjectVal(attrs)
+	}
+	return environ
+}
+
+// found makes the owner and the repositories that the files name, at the
+// simulated GitHub.
+func (r *rehearsal) found() error {
+	gh, owner, err := r.gitHub()
+	if err != nil || owner == "" {
+		return err
+	}
+	if err := gh.AddOwner(owner); err != nil {
+		return err
+	}
+	names := map[string]bool{}
+	if _, repo, ok := strings.Cut(r.cfg.Block(addr.New("github", "github")).Value.GetAttr("owner").AsString(), "/"); ok {
+		names[repo] = true
+	}
+	for _, b := range r.cfg.Blocks {
+		if !b.Value.Type().HasAttribute("repositories") || b.Value.GetAttr("repositories").IsNull() {
+			continue
+		}
+		for _, name := range b.Value.GetAttr("repositories").AsValueSlice() {
+			names[name.AsString()] = true
+		}
+	}
+	for name := range names {
+		if err := gh.AddRepository(owner+"/"+name, "private", map[string]string{"README.md": "# " + name + "\n"}); err != nil {
 			return err
 		}
 	}

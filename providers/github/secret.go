@@ -114,6 +114,9 @@ func (s *secrets) note(change func(*notes)) (notes, error) {
 		return n, err
 	}
 	change(&n)
+	if len(n.Updated) == 0 && n.Key == "" {
+		return n, s.store().Remove(notesFile)
+	}
 	return n, s.store().Write(notesFile, n)
 }
 
@@ -393,6 +396,9 @@ func (s *secrets) remove(ctx context.Context, c *ghapi.Client, repo, name string
 	_, err := s.note(func(n *notes) {
 		delete(n.Updated, key)
 		delete(n.Prints, key)
+		if len(n.Updated) == 0 {
+			n.Key = "" // the last one
+		}
 	})
 	return err
 }
