@@ -109,7 +109,6 @@ func TestScripts(t *testing.T) {
 			}
 			env.Setenv("ROOT", mac.Root())
 			env.Setenv("CANARY", canary)
-			env.Setenv("API_KEY", canary)
 			env.Setenv("GITHUB_TOKEN", testbed.GitHubToken)
 			env.Setenv("HOSTLER_VAR_canary", canary)
 			env.Defer(func() { checkCanary(env.WorkDir) })

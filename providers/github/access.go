@@ -11,77 +11,10 @@ import (
 
 	"hostler/hcl/schema"
 	"hostler/providers"
+	"hostler/providers/internal/ghaccess"
 	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/settings"
-	"hostler/providers/secret"
 )
-
-// accessFile is the document of the block github.
-const accessFile = "github.json"
-
-// Access is the block github, and the content of its document.
-type Access struct {
-	Owner    string     `cty:"owner" json:"owner"`
-	APIURL   string     `cty:"api_url" json:"api_url"`
-	Token    secret.Ref `cty:"token" json:"token,omitzero"`
-	App      *App       `cty:"app" json:"app,omitempty"`
-	Document string     `cty:"document" json:"-"`
-}
-
-// App is a GitHub App in a token's stead.
-type App struct {
-	ID             int        `cty:"id" json:"id"`
-	InstallationID int        `cty:"installation_id" json:"installation_id,omitempty"`
-	PrivateKey     secret.Ref `cty:"private_key" json:"private_key"`
-}
-
-// api is the access as the driver wants it.
-func (a Access) api() ghapi.Access {
-	out := ghapi.Access{URL: a.APIURL, Owner: a.Owner, Token: a.Token}
-	if a.App != nil {
-		out.App = &ghapi.App{ID: int64(a.App.ID), InstallationID: int64(a.App.InstallationID), PrivateKey: a.App.PrivateKey}
-	}
-	return out
-}
-
-func (a Access) same(b Access) bool {
-	x, y := a.api(), b.api()
-	if (x.App == nil) != (y.App == nil) || x.App != nil && *x.App != *y.App {
-		return false
-	}
-	x.App, y.App = nil, nil
-	return x == y
-}
-
-// org is the owner's login.
-func (a Access) org() string {
-	org, _, _ := strings.Cut(a.Owner, "/")
-	return org
-}
-
-// accessOf reads the block.
-func accessOf(v cty.Value) (Access, error) {
-	text := func(v cty.Value, name string) string {
-		if e := v.GetAttr(name); !e.IsNull() {
-			return e.AsString()
-		}
-		return ""
-	}
-	number := func(v cty.Value, name string) int {
-		if e := v.GetAttr(name); !e.IsNull() {
-			n, _ := e.AsBigFloat().Int64()
-			return int(n)
-		}
-		return 0
-	}
-	a := Access{Owner: text(v, "owner"), APIURL: text(v, "api_url")}
-	err := a.Token.UnmarshalText([]byte(text(v, "token")))
-	if app := v.GetAttr("app"); err == nil && !app.IsNull() {
-		a.App = &App{ID: number(app, "id"), InstallationID: number(app, "installation_id")}
-		err = a.App.PrivateKey.UnmarshalText([]byte(text(app, "private_key")))
-	}
-	return a, err
-}
 
 func accessBlock() *schema.Block {
 	return &schema.Block{
@@ -130,15 +63,15 @@ func checkURL(v cty.Value) error {
 
 // accesses is the CRUD of github: that of its document.
 type accesses struct {
-	settings.Documents[Access]
-	s *session
+	settings.Documents[ghaccess.Access]
+	s *ghaccess.Session
 }
 
 // Configure is shown the configuration for all types of the provider.
 func (a *accesses) Configure(config providers.Lookup) { a.s.Configure(config) }
 
 // Resolve wants the document's place to be free.
-func (a *accesses) Resolve(_ context.Context, r *providers.Resolve[Access]) error {
+func (a *accesses) Resolve(_ context.Context, r *providers.Resolve[ghaccess.Access]) error {
 	r.Want.Document = settings.Sound
 	if r.Want.Token.IsLiteral() {
 		r.Warn("token", "a token that stands in the files is everybody's who can read them; write env:NAME, file:PATH or keychain:SERVICE")
@@ -150,10 +83,10 @@ func (a *accesses) Resolve(_ context.Context, r *providers.Resolve[Access]) erro
 }
 
 // Import takes the Mac's document into state; id is the owner in it.
-func (a *accesses) Import(ctx context.Context, id string) (*Access, error) {
-	got, err := a.Read(ctx, &Access{})
+func (a *accesses) Import(ctx context.Context, id string) (*ghaccess.Access, error) {
+	got, err := a.Read(ctx, &ghaccess.Access{})
 	if err == nil && got != nil && got.Owner != id {
-		return nil, fmt.Errorf("%s is for the owner %q, not %q; import it under that name", a.Path(accessFile), got.Owner, id)
+		return nil, fmt.Errorf("%s is for the owner %q, not %q; import it under that name", a.Path(ghaccess.File), got.Owner, id)
 	}
 	return got, err
 }

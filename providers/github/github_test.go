@@ -15,6 +15,7 @@ import (
 
 	"hostler/hcl/addr"
 	"hostler/providers"
+	"hostler/providers/internal/ghaccess"
 	"hostler/providers/providertest"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
@@ -246,7 +247,7 @@ func TestAccessConformance(t *testing.T) {
 	app := cty.ObjectVal(map[string]cty.Value{"id": cty.NumberIntVal(12), "installation_id": cty.NumberIntVal(0), "private_key": word("file:~/app.pem")})
 	providertest.Run(t, providertest.Suite{
 		World: open(t, "github"),
-		Addr:  sole(),
+		Addr:  ghaccess.Sole(),
 		Want:  with(typ, map[string]cty.Value{"owner": word("acme"), "app": app}),
 		Changes: map[string]cty.Value{
 			"owner": word("acme/app"), "api_url": word("https://ghe.example.com/api/v3/"), "token": word("env:T"), "app": cty.NullVal(app.Type()),

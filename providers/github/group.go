@@ -12,6 +12,7 @@ import (
 
 	"hostler/hcl/schema"
 	"hostler/providers"
+	"hostler/providers/internal/ghaccess"
 	"hostler/providers/internal/ghapi"
 )
 
@@ -83,13 +84,13 @@ func workflowRefs(v cty.Value) error {
 }
 
 // groups is the CRUD of runner_group.
-type groups struct{ *session }
+type groups struct{ *ghaccess.Session }
 
 // Resolve completes the wanted group, and refuses what would not work or would
 // let strangers in.
 func (g *groups) Resolve(ctx context.Context, r *providers.Resolve[Group]) error {
 	want := r.Want
-	c, err := g.open()
+	c, err := g.Open()
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (g *groups) Resolve(ctx context.Context, r *providers.Resolve[Group]) error
 		want.Repositories = nil
 	}
 	for i, name := range want.Repositories {
-		repo, err := g.repository(ctx, c, name)
+		repo, err := g.Repository(ctx, c, name)
 		switch {
 		case ghapi.NotFound(err):
 			return &providers.AttrError{Path: elements("repositories", i), Err: err}
@@ -147,7 +148,7 @@ func named(all []ghapi.Group, name string) int {
 func (g *groups) numbers(ctx context.Context, c *ghapi.Client, names []string) ([]int64, error) {
 	ids := make([]int64, len(names))
 	for i, name := range names {
-		r, err := g.repository(ctx, c, name)
+		r, err := g.Repository(ctx, c, name)
 		if err != nil {
 			return nil, err
 		}
@@ -162,7 +163,7 @@ func (g *Group) api() ghapi.Group {
 
 // Create makes the group where none has the name.
 func (g *groups) Create(ctx context.Context, want *Group) (*Group, error) {
-	c, err := g.open()
+	c, err := g.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +183,7 @@ func (g *groups) Create(ctx context.Context, want *Group) (*Group, error) {
 // Prefetch reads all groups at once, and which repositories have access where
 // they are selected.
 func (g *groups) Prefetch(ctx context.Context, have []*Group) ([]providers.Fetched[Group], error) {
-	c, err := g.open()
+	c, err := g.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +231,7 @@ func (g *groups) Read(ctx context.Context, have *Group) (*Group, error) {
 
 // Update changes the group in place.
 func (g *groups) Update(ctx context.Context, have, want *Group) (*Group, error) {
-	c, err := g.open()
+	c, err := g.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +262,7 @@ func (g *groups) Update(ctx context.Context, have, want *Group) (*Group, error) 
 
 // Delete removes the group; the runners in it fall to GitHub's default group.
 func (g *groups) Delete(ctx context.Context, have *Group) error {
-	c, err := g.open()
+	c, err := g.Open()
 	if err != nil {
 		return err
 	}
@@ -288,7 +289,7 @@ func (g *groups) Find(ctx context.Context, want *Group) (*Group, error) {
 }
 
 func (g *groups) byName(ctx context.Context, name string) (*Group, error) {
-	c, err := g.open()
+	c, err := g.Open()
 	if err != nil {
 		return nil, err
 	}

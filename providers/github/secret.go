@@ -2,14 +2,7 @@ package github
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,8 +13,9 @@ import (
 
 	"hostler/hcl/schema"
 	"hostler/providers"
+	"hostler/providers/internal/ghaccess"
 	"hostler/providers/internal/ghapi"
-	"hostler/providers/internal/settings"
+	"hostler/providers/internal/machine"
 	"hostler/providers/secret"
 )
 
@@ -73,82 +67,11 @@ func secretBlock() *schema.Block {
 	}
 }
 
-// notesFile holds the key of fingerprints, and what GitHub said of each secret
-// when it was set here.
-const notesFile = "github-secrets.json"
-
-type notes struct {
-	Key     string            `json:"key"`     // base64, of this Mac alone
-	Updated map[string]string `json:"updated"` // by OWNER/NAME or OWNER/REPOSITORY/NAME: as of GitHub's clock
-	Prints  map[string]string `json:"fingerprints"`
-}
-
 // secrets is the CRUD of secret.
 type secrets struct {
-	*session
+	*ghaccess.Session
+	mac     *machine.Machine
 	notesMu sync.Mutex
-}
-
-func (s *secrets) store() settings.Store { return settings.Store{Mac: s.mac} }
-
-// notes reads what is noted. Without notes, or with broken ones, every secret
-// is set anew.
-func (s *secrets) notes() (notes, error) {
-	var n notes
-	flaw, err := s.store().Read(notesFile, &n)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && flaw != settings.Sound {
-		n, err = notes{}, nil
-	}
-	if n.Updated == nil || n.Prints == nil {
-		n.Updated, n.Prints = map[string]string{}, map[string]string{}
-	}
-	return n, err
-}
-
-// note changes what is noted.
-func (s *secrets) note(change func(*notes)) (notes, error) {
-	s.notesMu.Lock()
-	defer s.notesMu.Unlock()
-	n, err := s.notes()
-	if err != nil {
-		return n, err
-	}
-	change(&n)
-	if len(n.Updated) == 0 && n.Key == "" {
-		return n, s.store().Remove(notesFile)
-	}
-	return n, s.store().Write(notesFile, n)
-}
-
-// key is the key of fingerprints; the first one makes it.
-func (s *secrets) key() ([]byte, error) {
-	n, err := s.notes()
-	if err != nil {
-		return nil, err
-	}
-	if n.Key == "" {
-		n, err = s.note(func(n *notes) {
-			if n.Key == "" {
-				n.Key = base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text()))
-			}
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return base64.StdEncoding.DecodeString(n.Key)
-}
-
-// fingerprint is the keyed hash of a secret's value. The name is part of it,
-// so that equal values don't show.
-func (s *secrets) fingerprint(name string, value secret.Value) (string, error) {
-	key, err := s.key()
-	if err != nil {
-		return "", err
-	}
-	h := hmac.New(sha256.New, key)
-	fmt.Fprintf(h, "%s\n%s", name, value.Reveal())
-	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
 func (s *secrets) value(ctx context.Context, want *Secret) (secret.Value, error) {
@@ -162,7 +85,7 @@ func (s *secrets) value(ctx context.Context, want *Secret) (secret.Value, error)
 // Resolve completes the wanted secret with the hash of what its value is now.
 func (s *secrets) Resolve(ctx context.Context, r *providers.Resolve[Secret]) error {
 	want := r.Want
-	c, err := s.open()
+	c, err := s.Open()
 	if err != nil {
 		return err
 	}
@@ -267,7 +190,7 @@ func (s *secrets) put(ctx context.Context, c *ghapi.Client, want *Secret) error 
 
 // Create sets the secret where none has the name.
 func (s *secrets) Create(ctx context.Context, want *Secret) (*Secret, error) {
-	c, err := s.open()
+	c, err := s.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +208,7 @@ func (s *secrets) Create(ctx context.Context, want *Secret) (*Secret, error) {
 
 // Prefetch lists the secrets of each place once.
 func (s *secrets) Prefetch(ctx context.Context, have []*Secret) ([]providers.Fetched[Secret], error) {
-	c, err := s.open()
+	c, err := s.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -372,7 +295,7 @@ func (s *secrets) Read(ctx context.Context, have *Secret) (*Secret, error) {
 
 // Update sets the secret anew, and removes it where it is not wanted any more.
 func (s *secrets) Update(ctx context.Context, have, want *Secret) (*Secret, error) {
-	c, err := s.open()
+	c, err := s.Open()
 	if err != nil {
 		return nil, err
 	}
@@ -405,7 +328,7 @@ func (s *secrets) remove(ctx context.Context, c *ghapi.Client, repo, name string
 
 // Delete removes the secret everywhere.
 func (s *secrets) Delete(ctx context.Context, have *Secret) error {
-	c, err := s.open()
+	c, err := s.Open()
 	if err != nil {
 		return err
 	}
@@ -451,7 +374,7 @@ func (s *secrets) Find(ctx context.Context, want *Secret) (*Secret, error) {
 // be known.
 func (s *secrets) Import(ctx context.Context, id string) (*Secret, error) {
 	parts := strings.Split(id, "/")
-	c, err := s.open()
+	c, err := s.Open()
 	if err != nil {
 		return nil, err
 	}

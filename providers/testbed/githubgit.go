@@ -154,6 +154,23 @@ func (g *GitHub) Pulls(fullName string) (out []GitHubPull, err error) {
 	return out, err
 }
 
+// ClosePull closes a pull request without merging it.
+func (g *GitHub) ClosePull(fullName string, number int) error {
+	return g.change(func(w *world.World) error {
+		r, err := repo(w, fullName)
+		if err != nil {
+			return err
+		}
+		for _, p := range w.Pulls {
+			if p.RepoID == r.ID && p.Number == number && !p.Closed {
+				p.Closed, p.HeadSHA = true, r.Refs["refs/heads/"+p.Head]
+				return nil
+			}
+		}
+		return fmt.Errorf("%s has no open pull request %d", fullName, number)
+	})
+}
+
 // Merge merges a pull request.
 func (g *GitHub) Merge(fullName string, number int) error {
 	return g.change(func(w *world.World) error {

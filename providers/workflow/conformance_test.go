@@ -64,7 +64,8 @@ func TestConformance(t *testing.T) {
 		Changes: map[string]cty.Value{
 			"template": cty.StringVal("nightly.yml.tmpl"),
 			"profile":  cty.StringVal("profile.tester"),
-			"with":     cty.MapVal(map[string]cty.Value{"run": cty.StringVal("make lint")}),
+			"delivery": cty.StringVal("commit"), "repositories": words("x"), // nothing, beside a directory
+			"with": cty.MapVal(map[string]cty.Value{"run": cty.StringVal("make lint")}),
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"content":         edit(func(s string) string { return strings.Replace(s, "make test", "make all", 1) }),
@@ -75,7 +76,7 @@ func TestConformance(t *testing.T) {
 			"content/latin1":  edit(func(s string) string { return s + "# caf\xe9\n" }),
 			"content/empty":   edit(func(string) string { return "" }),
 		},
-		ConfigOnly: []string{"template", "profile", "with"},
+		ConfigOnly: []string{"template", "profile", "with", "repositories", "branch", "delivery", "edits", "owner"},
 		Identity:   []string{"directory", "path"},
 		Gone:       func(w *providertest.World, _ cty.Value) error { return os.Remove(file(w)) },
 		Foreign: func(w *providertest.World, _ cty.Value) error {

@@ -61,7 +61,29 @@ func (c *files) content(f *File) (string, fs.FileMode, error) {
 }
 
 // Read reads the file. What only the configuration knows stays as it is.
-func (c *files) Read(_ context.Context, have *File) (*File, error) {
+func (c *files) Read(ctx context.Context, have *File) (*File, error) {
+	all, err := c.Prefetch(ctx, []*File{have})
+	if err != nil {
+		return nil, err
+	}
+	return all[0].Object, all[0].Err
+}
+
+// Prefetch reads many files: those in repositories all at once.
+func (c *files) Prefetch(ctx context.Context, have []*File) ([]providers.Fetched[File], error) {
+	out := make([]providers.Fetched[File], len(have))
+	look := c.standings()
+	for i, h := range have {
+		if h.Directory == "" {
+			out[i].Object, out[i].Err = c.readRemote(ctx, h, look)
+		} else {
+			out[i].Object, out[i].Err = c.read(h)
+		}
+	}
+	return out, nil
+}
+
+func (c *files) read(have *File) (*File, error) {
 	text, _, err := c.content(have)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -78,6 +100,9 @@ func (c *files) Read(_ context.Context, have *File) (*File, error) {
 func (c *files) Create(ctx context.Context, want *File) (*File, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
+	}
+	if want.Directory == "" {
+		return c.createRemote(ctx, want)
 	}
 	if _, err := c.look(want); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -96,6 +121,9 @@ func (c *files) Create(ctx context.Context, want *File) (*File, error) {
 func (c *files) Update(ctx context.Context, have, want *File) (*File, error) {
 	if err := context.Cause(ctx); err != nil {
 		return have, err
+	}
+	if want.Directory == "" {
+		return c.updateRemote(ctx, have, want)
 	}
 	text, mode, err := c.content(have)
 	switch {
@@ -124,6 +152,10 @@ func (c *files) Delete(ctx context.Context, have *File) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if have.Directory == "" {
+		_, err := c.updateRemote(ctx, have, &File{Path: have.Path, Owner: have.Owner, Branch: have.Branch, Delivery: have.Delivery})
+		return err
+	}
 	text, _, err := c.content(have)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -140,6 +172,9 @@ func (c *files) Delete(ctx context.Context, have *File) error {
 // want gives, our first line with it, is ours.
 func (c *files) Find(ctx context.Context, want *File) (*File, error) {
 	got, err := c.Read(ctx, want)
+	if want.Directory == "" {
+		return c.findRemote(want, got, err)
+	}
 	if err == nil {
 		err = c.m.Sweep(file(want))
 	}
@@ -156,7 +191,10 @@ func (c *files) Find(ctx context.Context, want *File) (*File, error) {
 func (c *files) Import(ctx context.Context, name string) (*File, error) {
 	i := strings.LastIndex(name, ":")
 	if i <= 0 {
-		return nil, fmt.Errorf("%q is no workflow file; write DIRECTORY:PATH, as in ~/src/app:.github/workflows/test.yml", name)
+		return nil, fmt.Errorf("%q is no workflow file; write DIRECTORY:PATH, as in ~/src/app:.github/workflows/test.yml, or OWNER/REPOSITORY:PATH", name)
+	}
+	if owner, repo, ok := strings.Cut(name[:i], "/"); ok && !strings.HasPrefix(name, "/") && !strings.HasPrefix(name, "~") && !strings.HasPrefix(name, ".") && !strings.Contains(repo, "/") {
+		return c.importRemote(ctx, owner, repo, name[i+1:])
 	}
 	dir, err := c.local(name[:i])
 	if err != nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -23,7 +23,7 @@ func (c *files) Validate(_ addr.Addr, want *File, _ providers.Lookup) error {
 }
 
 // Resolve says where the file lies, and renders it.
-func (c *files) Resolve(_ context.Context, r *providers.Resolve[File]) error {
+func (c *files) Resolve(ctx context.Context, r *providers.Resolve[File]) error {
 	if err := c.place(r); err != nil {
 		return err
 	}
@@ -39,6 +39,9 @@ func (c *files) Resolve(_ context.Context, r *providers.Resolve[File]) error {
 	}
 	if err := c.inspect(r); err != nil {
 		return err
+	}
+	if r.Want.Directory == "" {
+		return c.vacantRemote(ctx, r)
 	}
 	if r.Have != nil && same(file(r.Have), file(r.Want)) {
 		return nil
@@ -56,8 +59,13 @@ func (c *files) Resolve(_ context.Context, r *providers.Resolve[File]) error {
 // is: the block may have been moved, or have taken over a file of that name.
 func (c *files) place(r *providers.Resolve[File]) (err error) {
 	w := r.Want
-	if w.Directory, err = c.local(w.Directory); err != nil {
-		return providers.AttrErrorf("directory", "%w", err)
+	if w.Directory == "" {
+		err = c.placeRemote(r)
+	} else if w.Directory, err = c.local(w.Directory); err != nil {
+		err = providers.AttrErrorf("directory", "%w", err)
+	}
+	if err != nil {
+		return err
 	}
 	switch {
 	case w.Path != "":
@@ -85,23 +93,47 @@ func (c *files) local(p string) (string, error) {
 // alone refuses a second block for one file. Their IDs need not tell:
 // directory "a" with path "b/c.yml" is directory "a/b" with path "c.yml".
 func (c *files) alone(r *providers.Resolve[File]) error {
-	name := file(r.Want)
-	key := strings.ToLower(name)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if other, known := c.blocks[key]; known && other != r.Addr {
-		// That may have been an earlier plan's.
-		if v, ok := r.Config.Get(other); ok && means(v, name) {
-			return providers.AttrErrorf("path", "%s and %s both mean the file %s; give one of them another path, or remove it", other, r.Addr, name)
+	for _, name := range places(r.Want) {
+		key := strings.ToLower(name)
+		if other, known := c.blocks[key]; known && other != r.Addr {
+			// That may have been an earlier plan's.
+			if v, ok := r.Config.Get(other); ok && means(v, name) {
+				return providers.AttrErrorf("path", "%s and %s both mean the file %s; give one of them another path, or remove it", other, r.Addr, name)
+			}
 		}
+		c.blocks[key] = r.Addr
 	}
-	c.blocks[key] = r.Addr
 	return nil
 }
 
+// places are the files that a block means: one, or one in each repository.
+func places(f *File) []string {
+	if f.Directory != "" {
+		return []string{file(f)}
+	}
+	var all []string
+	for _, repo := range f.Repositories {
+		all = append(all, "GitHub's "+repo+"/"+f.Path)
+	}
+	return all
+}
+
 func means(block cty.Value, name string) bool {
-	dir, p := block.GetAttr("directory"), block.GetAttr("path")
-	return !p.IsNull() && same(path.Join(dir.AsString(), p.AsString()), name)
+	dir, p, repos := block.GetAttr("directory"), block.GetAttr("path"), block.GetAttr("repositories")
+	if p.IsNull() {
+		return false
+	}
+	f := &File{Path: p.AsString()}
+	if !dir.IsNull() {
+		f.Directory = dir.AsString()
+	} else if !repos.IsNull() {
+		for _, r := range repos.AsValueSlice() {
+			f.Repositories = append(f.Repositories, r.AsString())
+		}
+	}
+	return slices.ContainsFunc(places(f), func(p string) bool { return same(p, name) })
 }
 
 // same is for a Mac's file system, which as a rule doesn't tell capitals from

@@ -3,6 +3,8 @@ package workflow
 import (
 	"strings"
 	"testing"
+
+	"github.com/zclconf/go-cty/cty"
 )
 
 func TestSchema(t *testing.T) {
@@ -53,11 +55,24 @@ func TestSchema(t *testing.T) {
 			t.Errorf("%s = %q: %v; want an error that says %q", c.attr, c.value, err, c.says)
 		}
 	}
-	for _, attr := range []string{"directory", "template"} {
-		set := attrs{"directory": "/x", "template": "x.tmpl"}
-		delete(set, attr)
-		if _, err := value(set); err == nil || !strings.Contains(err.Error(), "required") {
-			t.Errorf("without %s: %v", attr, err)
+	if _, err := value(attrs{"directory": "/x"}); err == nil || !strings.Contains(err.Error(), "required") {
+		t.Errorf("without template: %v", err)
+	}
+	null := cty.NullVal(cty.String)
+	for _, c := range []struct {
+		directory, repositories, branch cty.Value
+		says                            string
+	}{
+		{null, cty.NullVal(cty.List(cty.String)), null, "not said"},
+		{cty.StringVal("/x"), words("app"), null, "one of the two"},
+		{cty.StringVal("/x"), cty.NullVal(cty.List(cty.String)), cty.StringVal("main"), "for repositories"},
+		{null, words("app"), cty.StringVal("main"), ""},
+		{cty.StringVal("/x"), cty.NullVal(cty.List(cty.String)), null, ""},
+		{cty.UnknownVal(cty.String), words("app"), null, ""},
+	} {
+		err := block().Check(cty.ObjectVal(map[string]cty.Value{"directory": c.directory, "repositories": c.repositories, "branch": c.branch, "delivery": null}))
+		if (err != nil) != (c.says != "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%#v: %v; want %q", c, err, c.says)
 		}
 	}
 }

@@ -70,6 +70,8 @@ func value(set attrs) (cty.Value, error) {
 		switch s := set[a.Name].(type) {
 		case string:
 			v = cty.StringVal(s)
+		case []string:
+			v = words(s...)
 		case map[string]string:
 			elems := map[string]cty.Value{}
 			for k, e := range s {

@@ -164,6 +164,28 @@ func (c *Client) Commit(ctx context.Context, repo string, base Tree, message str
 	return made.SHA, explain(err, needsContents, "%s", doing)
 }
 
+// CommitOf reads a commit's message and parents.
+func (c *Client) CommitOf(ctx context.Context, repo, sha string) (message string, parents []string, err error) {
+	path, err := c.repoPath(repo)
+	if err == nil {
+		err = checkName(sha)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	var got struct {
+		Message string
+		Parents []struct{ SHA string }
+	}
+	if err := c.call(ctx, http.MethodGet, path+"/git/commits/"+sha, nil, &got); err != nil {
+		return "", nil, explain(err, needsContents, "read a commit of %s/%s", c.Org(), repo)
+	}
+	for _, p := range got.Parents {
+		parents = append(parents, p.SHA)
+	}
+	return got.Message, parents, nil
+}
+
 // MoveBranch sets a branch to a commit that follows its own, or with create
 // makes it. A branch that moved meanwhile is Status 422.
 func (c *Client) MoveBranch(ctx context.Context, repo, branch, commit string, create, force bool) error {
