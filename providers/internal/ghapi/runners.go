@@ -21,14 +21,6 @@ type Runner struct {
 	Labels []string // with those that GitHub adds
 }
 
-// Download is a build of the runner program.
-type Download struct {
-	OS, Arch string // osx, linux; arm64, x64
-	URL      string
-	Filename string // actions-runner-osx-arm64-2.336.0.tar.gz
-	SHA256   string
-}
-
 func runner(r *github.Runner) Runner {
 	out := Runner{ID: r.GetID(), Name: r.GetName(), OS: r.GetOS(), Online: r.GetStatus() == "online", Busy: r.GetBusy()}
 	for _, l := range r.Labels {
@@ -103,13 +95,6 @@ func (c *Client) RemoveRunner(ctx context.Context, id int64) error {
 // Busy reports whether err is GitHub's refusal to remove a runner at work.
 func Busy(err error) bool { return Status(err) == http.StatusUnprocessableEntity }
 
-// SetLabels replaces the labels of a runner that are its own.
-func (c *Client) SetLabels(ctx context.Context, id int64, labels []string) error {
-	body := map[string]any{"labels": append([]string{}, labels...)}
-	err := c.call(ctx, http.MethodPut, fmt.Sprintf("%s/actions/runners/%d/labels", c.scope(), id), body, nil)
-	return explain(err, c.needsRunner(), "label runner %d of %s", id, c.Owner)
-}
-
 // JITConfig registers a runner for one job and returns the secret that it
 // starts with. A name that is taken is Status 409.
 func (c *Client) JITConfig(ctx context.Context, name string, group int64, labels []string) (Runner, secret.Value, error) {
@@ -145,18 +130,4 @@ func (c *Client) Token(ctx context.Context, remove bool) (secret.Value, error) {
 		err = fmt.Errorf("GitHub answered without a token")
 	}
 	return secret.NewValue(got.Token), explain(err, c.needsRunner(), "get a %s of %s", what, c.Owner)
-}
-
-// Downloads are the builds of the runner that GitHub wants used now.
-func (c *Client) Downloads(ctx context.Context) ([]Download, error) {
-	var list []*github.RunnerApplicationDownload
-	err := c.call(ctx, http.MethodGet, c.scope()+"/actions/runners/downloads", nil, &list)
-	if err != nil {
-		return nil, explain(err, c.needsRunner(), "list the runner's builds for %s", c.Owner)
-	}
-	out := make([]Download, len(list))
-	for i, d := range list {
-		out[i] = Download{OS: d.GetOS(), Arch: d.GetArchitecture(), URL: d.GetDownloadURL(), Filename: d.GetFilename(), SHA256: d.GetSHA256Checksum()}
-	}
-	return out, nil
 }
