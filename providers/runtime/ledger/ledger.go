@@ -1,0 +1,411 @@
+// Package ledger is what the dispatch service must not forget: who waits
+// (tickets), what is lent (leases), what can't be explained (quarantine), and
+// what was (history). It decides nothing.
+//
+// Invariants:
+//
+//  1. A call that returned without an error is on disk. Concurrent calls share
+//     one sync.
+//  2. A transition is whole: a ticket becomes a lease, or a lease history, in
+//     one transaction; no crash leaves both or neither.
+//  3. Every lease has a deadline, and a VM name that nothing else has.
+//  4. A file that is damaged, foreign or newer is refused, never replaced.
+//  5. One process writes; others may read while it does not run.
+//
+// Times are wall clock, in UTC. Start at Ledger, then records.go.
+package ledger
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// version is that of the records' form.
+const version = "1"
+
+// Errors of this package, beside those of the disk.
+var (
+	ErrBusy    = errors.New("the service has the ledger open")
+	ErrMissing = errors.New("no such record")
+)
+
+// The buckets of the file.
+const (
+	meta       = "meta"
+	tickets    = "tickets"
+	leases     = "leases"
+	quarantine = "quarantine"
+	history    = "history"
+)
+
+var buckets = []string{meta, tickets, leases, quarantine, history}
+
+// Ledger is an open ledger. It is safe for concurrent use.
+type Ledger struct{ db *bbolt.DB }
+
+// Open opens or makes the ledger for writing. Its folder must be there.
+func Open(path string) (*Ledger, error) {
+	db, err := open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{db}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return check(tx, path, true)
+	})
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return l, nil
+}
+
+// OpenRead opens the ledger of a service that does not run: ErrBusy when it
+// does, fs.ErrNotExist when there never was one.
+func OpenRead(path string) (*Ledger, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	db, err := open(path, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.View(func(tx *bbolt.Tx) error { return check(tx, path, false) }); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return &Ledger{db}, nil
+}
+
+func open(path string, readOnly bool) (db *bbolt.DB, err error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 && info.Size() < 4*4096 {
+		return nil, damaged(path, errors.New("it is cut short"))
+	}
+	// A page that is damaged may make bbolt panic.
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, damaged(path, fmt.Errorf("%v", r))
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: 100 * time.Millisecond, ReadOnly: readOnly, FreelistType: bbolt.FreelistMapType})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrBusy
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, damaged(path, err)
+	case err != nil:
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	db.MaxBatchDelay = 2 * time.Millisecond
+	return db, nil
+}
+
+func damaged(path string, why error) error {
+	return fmt.Errorf("ledger %s can't be read: %w. Nothing was changed. Move it away to begin with an empty one: VMs that it knew are then quarantined, not forgotten", path, why)
+}
+
+// check wants the form of the records to be this version's.
+func check(tx *bbolt.Tx, path string, write bool) error {
+	b := tx.Bucket([]byte(meta))
+	if b == nil {
+		return damaged(path, errors.New("it is no ledger"))
+	}
+	switch have := string(b.Get([]byte("version"))); {
+	case have == version:
+		return nil
+	case have == "" && write:
+		return b.Put([]byte("version"), []byte(version))
+	case have == "":
+		return damaged(path, errors.New("it has no version"))
+	default:
+		return fmt.Errorf("it has the form %s, and this hostler knows %s; install a newer one", have, version)
+	}
+}
+
+// Close closes the file.
+func (l *Ledger) Close() error { return l.db.Close() }
+
+// write runs a transition, together with others that come at the same time.
+func (l *Ledger) write(do func(tx *bbolt.Tx) error) error {
+	err := l.db.Batch(do)
+	if err != nil && !errors.Is(err, ErrMissing) {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	return err
+}
+
+func put(tx *bbolt.Tx, bucket, key string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return tx.Bucket([]byte(bucket)).Put([]byte(key), data)
+}
+
+func get[T any](tx *bbolt.Tx, bucket, key string) (T, error) {
+	var v T
+	data := tx.Bucket([]byte(bucket)).Get([]byte(key))
+	if data == nil {
+		return v, fmt.Errorf("%s of %s: %w", key, bucket, ErrMissing)
+	}
+	return v, json.Unmarshal(data, &v)
+}
+
+func all[T any](tx *bbolt.Tx, bucket string) (out []T, err error) {
+	err = tx.Bucket([]byte(bucket)).ForEach(func(k, data []byte) error {
+		var v T
+		if err := json.Unmarshal(data, &v); err != nil {
+			return fmt.Errorf("%s of %s: %w", k, bucket, err)
+		}
+		out = append(out, v)
+		return nil
+	})
+	return out, err
+}
+
+func remove(tx *bbolt.Tx, bucket, key string) error {
+	return tx.Bucket([]byte(bucket)).Delete([]byte(key))
+}
+
+// Enqueue makes a ticket, with an ID. The same job that asks again for the
+// same profile while it waits, or has its lease already, gets what it has.
+func (l *Ledger) Enqueue(t Ticket) (ticket Ticket, lease *Lease, err error) {
+	err = l.write(func(tx *bbolt.Tx) error {
+		ticket, lease = t, nil
+		waiting, err := all[Ticket](tx, tickets)
+		if err != nil {
+			return err
+		}
+		if t.Job != (Job{}) {
+			for _, w := range waiting {
+				if w.Job == t.Job && w.Profile == t.Profile {
+					ticket = w
+					return nil
+				}
+			}
+			lent, err := all[Lease](tx, leases)
+			if err != nil {
+				return err
+			}
+			for _, have := range lent {
+				if have.Job == t.Job && have.Profile == t.Profile && have.End == nil {
+					lease = &have
+					return nil
+				}
+			}
+		}
+		n, err := tx.Bucket([]byte(tickets)).NextSequence()
+		if err != nil {
+			return err
+		}
+		ticket.ID = fmt.Sprintf("t%d", n)
+		return put(tx, tickets, ticket.ID, ticket)
+	})
+	return ticket, lease, err
+}
+
+// Withdraw removes a ticket; one that is gone is success.
+func (l *Ledger) Withdraw(id string) error {
+	return l.write(func(tx *bbolt.Tx) error { return remove(tx, tickets, id) })
+}
+
+// Prefix begins the name of every VM that is lent.
+const Prefix = "hostler-"
+
+// ParseVM takes the name of a lent VM apart.
+func ParseVM(name string) (profile, lease string, ok bool) {
+	rest, ok := strings.CutPrefix(name, Prefix)
+	i := strings.LastIndex(rest, "-")
+	if !ok || i <= 0 || i == len(rest)-1 {
+		return "", "", false
+	}
+	return rest[:i], rest[i+1:], true
+}
+
+// Grant turns a ticket into a lease, whose ID and VM it names.
+func (l *Ledger) Grant(ticket string, lease Lease) (granted Lease, err error) {
+	err = l.write(func(tx *bbolt.Tx) error {
+		t, err := get[Ticket](tx, tickets, ticket)
+		if err != nil {
+			return err
+		}
+		granted = lease
+		granted.ID = newID(tx)
+		granted.Ticket, granted.Profile, granted.Job, granted.Share = t.ID, t.Profile, t.Job, t.Share
+		granted.Queued = t.Enqueued
+		granted.VM = Prefix + t.Profile + "-" + granted.ID
+		if granted.Deadline.IsZero() {
+			return errors.New("a lease without a deadline")
+		}
+		if err := remove(tx, tickets, ticket); err != nil {
+			return err
+		}
+		return put(tx, leases, granted.ID, granted)
+	})
+	return granted, err
+}
+
+// newID is short, since people type it, and new.
+func newID(tx *bbolt.Tx) string {
+	for n := 3; ; n++ {
+		id := strings.ToLower(rand.Text()[:n])
+		_, lent := get[Lease](tx, leases, id)
+		_, past := get[Lease](tx, history, id)
+		if lent != nil && past != nil {
+			return id
+		}
+	}
+}
+
+// Change changes a lease; what change answers with an error is not kept.
+func (l *Ledger) Change(id string, change func(*Lease) error) (lease Lease, err error) {
+	err = l.write(func(tx *bbolt.Tx) error {
+		if lease, err = get[Lease](tx, leases, id); err != nil {
+			return err
+		}
+		if err := change(&lease); err != nil {
+			return err
+		}
+		return put(tx, leases, id, lease)
+	})
+	return lease, err
+}
+
+// Release moves a lease to history.
+func (l *Ledger) Release(id string, at time.Time) error {
+	return l.write(func(tx *bbolt.Tx) error {
+		lease, err := get[Lease](tx, leases, id)
+		if err != nil {
+			return err
+		}
+		lease.Released = at
+		if err := remove(tx, leases, id); err != nil {
+			return err
+		}
+		return put(tx, history, id, lease)
+	})
+}
+
+// Quarantine notes what can't be proved; a note of the same VM is replaced, and
+// keeps the time at which it began.
+func (l *Ledger) Quarantine(q Quarantine) error {
+	return l.write(func(tx *bbolt.Tx) error {
+		if old, err := get[Quarantine](tx, quarantine, q.VM); err == nil {
+			q.Since = old.Since
+		}
+		return put(tx, quarantine, q.VM, q)
+	})
+}
+
+// Clear removes a note of Quarantine.
+func (l *Ledger) Clear(vm string) error {
+	return l.write(func(tx *bbolt.Tx) error { return remove(tx, quarantine, vm) })
+}
+
+// SetState replaces what concerns the service as a whole.
+func (l *Ledger) SetState(change func(*State)) error {
+	return l.write(func(tx *bbolt.Tx) error {
+		s, err := get[State](tx, meta, "state")
+		if err != nil && !errors.Is(err, ErrMissing) {
+			return err
+		}
+		change(&s)
+		return put(tx, meta, "state", s)
+	})
+}
+
+// Read is all but history, at one moment: tickets as they came, leases as they
+// began.
+func (l *Ledger) Read() (s Snapshot, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		if s.Tickets, err = all[Ticket](tx, tickets); err != nil {
+			return err
+		}
+		if s.Leases, err = all[Lease](tx, leases); err != nil {
+			return err
+		}
+		if s.Quarantine, err = all[Quarantine](tx, quarantine); err != nil {
+			return err
+		}
+		s.State, err = get[State](tx, meta, "state")
+		if errors.Is(err, ErrMissing) {
+			err = nil
+		}
+		return err
+	})
+	slices.SortFunc(s.Tickets, func(a, b Ticket) int { return order(a.Enqueued, b.Enqueued, a.ID, b.ID) })
+	slices.SortFunc(s.Leases, func(a, b Lease) int { return order(a.Granted, b.Granted, a.ID, b.ID) })
+	return s, err
+}
+
+func order(a, b time.Time, x, y string) int {
+	if c := a.Compare(b); c != 0 {
+		return c
+	}
+	if d := len(x) - len(y); d != 0 {
+		return d
+	}
+	return strings.Compare(x, y)
+}
+
+// Past are the leases that are over, the last one first; at most n, all with 0.
+func (l *Ledger) Past(n int) (past []Lease, err error) {
+	err = l.db.View(func(tx *bbolt.Tx) error {
+		past, err = all[Lease](tx, history)
+		return err
+	})
+	slices.SortFunc(past, func(a, b Lease) int { return order(b.Released, a.Released, b.ID, a.ID) })
+	if n > 0 && len(past) > n {
+		past = past[:n]
+	}
+	return past, err
+}
+
+// Prune forgets what was released before a time, and all but the last keep. It
+// returns what it forgot.
+func (l *Ledger) Prune(before time.Time, keep int) (gone []Lease, err error) {
+	past, err := l.Past(0)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range past {
+		if i >= keep || p.Released.Before(before) {
+			gone = append(gone, p)
+		}
+	}
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	return gone, l.write(func(tx *bbolt.Tx) error {
+		for _, p := range gone {
+			if err := remove(tx, history, p.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Folder makes the ledger's folder, and returns the ledger's path in it.
+func Folder(dir string) (path string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	return filepath.Join(dir, "ledger.db"), nil
+}
