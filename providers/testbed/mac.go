@@ -28,6 +28,14 @@ type (
 	Kind = mac.Kind
 )
 
+// What becomes of the runner program in guests that pretend; see Trouble.
+const (
+	RunnerDeprecated = mac.RunnerDeprecated
+	RunnerConflict   = mac.RunnerConflict
+	RunnerCrash      = mac.RunnerCrash
+	RunnerSilent     = mac.RunnerSilent
+)
+
 // The kinds of fault; see Fault.
 const (
 	Fail             = mac.Fail             // nothing done; Stdout, Stderr and Code

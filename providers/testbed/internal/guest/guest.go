@@ -54,6 +54,8 @@ func (g Guest) Live(cfg vm.Config, shares []string, suspendable bool, signals <-
 	life, end := context.WithCancelCause(context.Background())
 	die := func() {
 		end(errLost)
+		// The Mac may be gone as well; nobody is left to be told.
+		_ = g.loseRunner()
 		if g.Settings.SSH {
 			time.Sleep(poll) // for what runs in the guest to be killed before this process ends
 		}
@@ -89,6 +91,9 @@ func (g Guest) Live(cfg vm.Config, shares []string, suspendable bool, signals <-
 			fmt.Fprintln(g.Stdout, "guest has stopped the virtual machine")
 			return 0, nil
 		case <-alive.C:
+			if err := g.workRunner(); err != nil {
+				return 1, err
+			}
 			if g.Gone(g.Settings.BootID) {
 				die()
 				syscall.Kill(os.Getpid(), syscall.SIGKILL)

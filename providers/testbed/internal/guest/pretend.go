@@ -27,6 +27,10 @@ func (g Guest) pretend(settings mac.Settings, c command, s *script) (code int, e
 			return s.answer(c, "", err.Error()+"\n", 1), nil
 		}
 		return s.answer(c, "", "", 0), nil
+	case "# hostler: runner":
+		return g.startRunner(settings, c, s)
+	case "# hostler: watch":
+		return g.watchRunner(c, s)
 	case "# hostler: disk":
 		if settings.Trouble.Unmounted && s.variables()["HOSTLER_SHARES"] != "" {
 			return s.answer(c, "", "the shared folders are not mounted\n", 1), nil

@@ -62,7 +62,16 @@ const (
 type Trouble struct {
 	Clock     time.Duration // how far their clocks are ahead
 	Unmounted bool          // shared folders don't appear
+	Runner    string        // what becomes of the runner program; "" is nothing bad
 }
+
+// What becomes of the runner program in guests that pretend.
+const (
+	RunnerDeprecated = "deprecated" // GitHub takes no such old version
+	RunnerConflict   = "conflict"   // another process has its session
+	RunnerCrash      = "crash"
+	RunnerSilent     = "silent" // it connects, and never listens
+)
 
 // Quirks choose among answers that differ between versions of macOS.
 type Quirks struct {
@@ -100,6 +109,7 @@ type Timing struct {
 	Stop     time.Duration // from SIGINT to the end of tart run
 	Shutdown time.Duration // from a guest's shutdown to the end of tart run
 	Drain    time.Duration // from launchctl bootout to the end of the job
+	Job      time.Duration // that a job takes in a guest that pretends
 }
 
 // RemoteImage is one image of the registry the Mac pulls from.
