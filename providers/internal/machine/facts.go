@@ -17,6 +17,7 @@ type Facts struct {
 	Memory uint64 // bytes
 	CPUs   int
 	MacOS  string // "26.6.2"
+	Boot   string // kern.bootsessionuuid: another one after each restart
 }
 
 // Facts reads the machine's facts once.
@@ -39,7 +40,7 @@ func (m *Machine) readFacts() (Facts, error) {
 	if f.UID, err = strconv.Atoi(uid); err != nil {
 		return f, fmt.Errorf("id -u printed %q", uid)
 	}
-	text, err := print("sysctl", "hw.memsize", "hw.ncpu")
+	text, err := print("sysctl", "hw.memsize", "hw.ncpu", "kern.bootsessionuuid")
 	if err != nil {
 		return f, err
 	}
@@ -47,14 +48,16 @@ func (m *Machine) readFacts() (Facts, error) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		n, err := strconv.ParseUint(value, 10, 64)
 		switch {
+		case name == "kern.bootsessionuuid":
+			f.Boot = value
 		case name == "hw.memsize" && err == nil:
 			f.Memory = n
 		case name == "hw.ncpu" && err == nil:
 			f.CPUs = int(n)
 		}
 	}
-	if f.Memory == 0 || f.CPUs == 0 {
-		return f, fmt.Errorf("sysctl hw.memsize hw.ncpu printed %q", text)
+	if f.Memory == 0 || f.CPUs == 0 || f.Boot == "" {
+		return f, fmt.Errorf("sysctl hw.memsize hw.ncpu kern.bootsessionuuid printed %q", text)
 	}
 	f.MacOS, err = print("sw_vers", "-productVersion")
 	return f, err

@@ -50,6 +50,40 @@ func (m *Machine) Lstat(p string) (Info, error) {
 	return Info{Size: info.Size(), Mode: info.Mode()}, nil
 }
 
+// List are the names of what a folder holds, sorted. A missing one is
+// fs.ErrNotExist.
+func (m *Machine) List(p string) ([]string, error) {
+	name, err := m.local(p)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(name)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, m.inMac(err, p)
+}
+
+// Append adds to the end of a file, which is made as needed. It is not synced:
+// for logs.
+func (m *Machine) Append(p string, data []byte, perm fs.FileMode) error {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, perm)
+	if err != nil {
+		return m.inMac(err, p)
+	}
+	_, err = f.Write(data)
+	return m.inMac(errors.Join(err, f.Close()), p)
+}
+
+// Where is the path by which this process itself reaches a file of the
+// machine: for a database, or a socket.
+func (m *Machine) Where(p string) (string, error) { return m.local(p) }
+
 // WriteFile replaces or makes a file atomically and durably, with folders as
 // needed.
 func (m *Machine) WriteFile(p string, data []byte, perm fs.FileMode) error {
@@ -176,6 +210,15 @@ func (m *Machine) Remove(p string) error {
 		return m.inMac(err, p)
 	}
 	return nil
+}
+
+// RemoveAll deletes a folder with all that is in it; gone already is success.
+func (m *Machine) RemoveAll(p string) error {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	return m.inMac(os.RemoveAll(name), p)
 }
 
 // inMac names the machine's path in an error, not where a simulated Mac keeps

@@ -77,6 +77,9 @@ type Patch struct {
 	Memory    uint64 // bytes; whole MiB
 	DiskGB    int    // decimal gigabytes; only grows
 	RandomMAC bool
+	// RandomSerial gives a macOS guest a serial number of its own; others have
+	// none.
+	RandomSerial bool
 }
 
 // Configure changes a local VM that is stopped. It checks what tart checks
@@ -136,6 +139,9 @@ func (p Patch) args(vm VM, c Config) ([]string, error) {
 	}
 	if p.RandomMAC {
 		args = append(args, "--random-mac")
+	}
+	if p.RandomSerial && c.OS == "darwin" {
+		args = append(args, "--random-serial")
 	}
 	return args, nil
 }

@@ -20,9 +20,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -183,31 +181,27 @@ func remove(tx *bbolt.Tx, bucket, key string) error {
 	return tx.Bucket([]byte(bucket)).Delete([]byte(key))
 }
 
-// Enqueue makes a ticket, with an ID. The same job that asks again for the
-// same profile while it waits, or has its lease already, gets what it has.
+// Enqueue makes a ticket, with an ID. Who asks again by the same Key gets the
+// ticket that still waits, or the lease that it became.
 func (l *Ledger) Enqueue(t Ticket) (ticket Ticket, lease *Lease, err error) {
 	err = l.write(func(tx *bbolt.Tx) error {
 		ticket, lease = t, nil
-		waiting, err := all[Ticket](tx, tickets)
-		if err != nil {
-			return err
-		}
-		if t.Job != (Job{}) {
-			for _, w := range waiting {
-				if w.Job == t.Job && w.Profile == t.Profile {
-					ticket = w
-					return nil
-				}
+		if t.Key != "" {
+			waiting, err := all[Ticket](tx, tickets)
+			if err != nil {
+				return err
 			}
 			lent, err := all[Lease](tx, leases)
 			if err != nil {
 				return err
 			}
-			for _, have := range lent {
-				if have.Job == t.Job && have.Profile == t.Profile && have.End == nil {
-					lease = &have
-					return nil
-				}
+			if i := slices.IndexFunc(waiting, func(w Ticket) bool { return w.Key == t.Key }); i >= 0 {
+				ticket = waiting[i]
+				return nil
+			}
+			if i := slices.IndexFunc(lent, func(have Lease) bool { return have.Ticket.Key == t.Key }); i >= 0 {
+				ticket, lease = lent[i].Ticket, &lent[i]
+				return nil
 			}
 		}
 		n, err := tx.Bucket([]byte(tickets)).NextSequence()
@@ -247,8 +241,7 @@ func (l *Ledger) Grant(ticket string, lease Lease) (granted Lease, err error) {
 		}
 		granted = lease
 		granted.ID = newID(tx)
-		granted.Ticket, granted.Profile, granted.Job, granted.Share = t.ID, t.Profile, t.Job, t.Share
-		granted.Queued = t.Enqueued
+		granted.Ticket = t
 		granted.VM = Prefix + t.Profile + "-" + granted.ID
 		if granted.Deadline.IsZero() {
 			return errors.New("a lease without a deadline")
@@ -287,7 +280,8 @@ func (l *Ledger) Change(id string, change func(*Lease) error) (lease Lease, err 
 	return lease, err
 }
 
-// Release moves a lease to history.
+// Release moves a lease to history. One that is to be requeued leaves its
+// ticket in the queue, where that stood before.
 func (l *Ledger) Release(id string, at time.Time) error {
 	return l.write(func(tx *bbolt.Tx) error {
 		lease, err := get[Lease](tx, leases, id)
@@ -295,6 +289,13 @@ func (l *Ledger) Release(id string, at time.Time) error {
 			return err
 		}
 		lease.Released = at
+		if lease.Requeue {
+			t := lease.Ticket
+			t.Tries++
+			if err := put(tx, tickets, t.ID, t); err != nil {
+				return err
+			}
+		}
 		if err := remove(tx, leases, id); err != nil {
 			return err
 		}
@@ -400,12 +401,4 @@ func (l *Ledger) Prune(before time.Time, keep int) (gone []Lease, err error) {
 		}
 		return nil
 	})
-}
-
-// Folder makes the ledger's folder, and returns the ledger's path in it.
-func Folder(dir string) (path string, err error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", err
-	}
-	return filepath.Join(dir, "ledger.db"), nil
 }

@@ -71,15 +71,15 @@ func opened(t testing.TB) *Ledger {
 func TestTheLifeOfALease(t *testing.T) {
 	l := opened(t)
 	job := Job{Repository: "acme/app", RunID: 7, Attempt: 1, Name: "work"}
-	first, lent, err := l.Enqueue(Ticket{Profile: "dev", Job: job, Enqueued: noon})
+	first, lent, err := l.Enqueue(Ticket{Profile: "dev", Job: job, Key: "k", Enqueued: noon})
 	if err != nil || lent != nil || first.ID != "t1" {
 		t.Fatal(first, lent, err)
 	}
 	// A client that comes again waits on; another profile, or no job, is new.
-	if again, _, err := l.Enqueue(Ticket{Profile: "dev", Job: job, Enqueued: noon.Add(time.Hour)}); err != nil || again != first {
+	if again, _, err := l.Enqueue(Ticket{Profile: "dev", Job: job, Key: "k", Enqueued: noon.Add(time.Hour)}); err != nil || again != first {
 		t.Errorf("%+v %v", again, err)
 	}
-	for _, other := range []Ticket{{Profile: "big", Job: job}, {Profile: "dev"}, {Profile: "dev"}} {
+	for _, other := range []Ticket{{Profile: "big", Key: "l", Job: job}, {Profile: "dev", Job: job}, {Profile: "dev"}} {
 		if got, _, err := l.Enqueue(other); err != nil || got.ID == first.ID {
 			t.Errorf("%+v %v", got, err)
 		}
@@ -88,7 +88,7 @@ func TestTheLifeOfALease(t *testing.T) {
 		t.Error("a lease without a deadline")
 	}
 	g, err := l.Grant(first.ID, Lease{Phase: Reserved, Granted: noon, Deadline: noon.Add(time.Hour), Demand: Demand{Memory: 8 << 30, Guests: 1, Disk: 5}})
-	if err != nil || g.Profile != "dev" || g.Job != job || g.VM != "hostler-dev-"+g.ID {
+	if err != nil || g.Ticket != first || g.VM != "hostler-dev-"+g.ID {
 		t.Fatalf("%+v %v", g, err)
 	}
 	if profile, id, ok := ParseVM(g.VM); !ok || profile != "dev" || id != g.ID {
@@ -97,7 +97,7 @@ func TestTheLifeOfALease(t *testing.T) {
 	if _, err := l.Grant(first.ID, Lease{Deadline: noon}); !errors.Is(err, ErrMissing) {
 		t.Errorf("granted twice: %v", err)
 	}
-	if _, lent, err := l.Enqueue(Ticket{Profile: "dev", Job: job}); err != nil || lent == nil || lent.ID != g.ID {
+	if _, lent, err := l.Enqueue(Ticket{Profile: "dev", Key: "k", Job: job}); err != nil || lent == nil || lent.ID != g.ID {
 		t.Errorf("%+v %v", lent, err)
 	}
 	g, err = l.Change(g.ID, func(lease *Lease) error {
@@ -211,10 +211,10 @@ func TestKilled(t *testing.T) {
 			waiting[w.ID] = true
 		}
 		for _, g := range s.Leases {
-			if waiting[g.Ticket] {
-				t.Errorf("%s waits and is lent", g.Ticket)
+			if waiting[g.Ticket.ID] {
+				t.Errorf("%s waits and is lent", g.Ticket.ID)
 			}
-			lent[g.Ticket] = g.ID
+			lent[g.Ticket.ID] = g.ID
 		}
 		for id := range tickets {
 			if !waiting[id] && lent[id] == "" {

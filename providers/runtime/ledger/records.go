@@ -21,12 +21,13 @@ type Job struct {
 // Ticket is a wish for a VM.
 type Ticket struct {
 	ID       string    `json:"id"`
+	Key      string    `json:"key,omitempty"` // names the asking: who asks again by it gets the same ticket
 	Profile  string    `json:"profile"`
 	Job      Job       `json:"job"`
-	Priority int       `json:"priority"`
 	Share    bool      `json:"share,omitempty"` // the runner carries the profile's labels, too
 	Enqueued time.Time `json:"enqueued"`
-	Deadline time.Time `json:"deadline"` // of the wait
+	Deadline time.Time `json:"deadline"`        // of the wait
+	Tries    int       `json:"tries,omitempty"` // leases that it had, and gave back
 }
 
 // Phase is how far a lease has come.
@@ -94,31 +95,30 @@ type Step struct {
 
 // Lease is what is lent to one job.
 type Lease struct {
-	ID      string `json:"id"`
-	Ticket  string `json:"ticket"`
-	Profile string `json:"profile"`
-	Job     Job    `json:"job"`
-	Share   bool   `json:"share,omitempty"`
-	Demand  Demand `json:"demand"`
-	Image   string `json:"image"` // VM that it is cloned from
-	VM      string `json:"vm"`
-	Boot    string `json:"boot"` // of the Mac, when it began
-	Mark    Mark   `json:"mark,omitzero"`
-	Label   string `json:"label,omitempty"`  // of the runner, for this job alone
-	Runner  int64  `json:"runner,omitempty"` // GitHub's number; 0: not registered, or gone
-	Name    string `json:"name,omitempty"`   // the runner's
+	ID      string        `json:"id"`
+	Ticket  Ticket        `json:"ticket"`
+	Demand  Demand        `json:"demand"`
+	Image   string        `json:"image"`   // VM that it is cloned from
+	Timeout time.Duration `json:"timeout"` // of the job
+	VM      string        `json:"vm"`
+	Boot    string        `json:"boot"` // of the Mac, when it began
+	Mark    Mark          `json:"mark,omitzero"`
+	Label   string        `json:"label,omitempty"`  // of the runner, for this job alone
+	Runner  int64         `json:"runner,omitempty"` // GitHub's number; 0: not registered, or gone
+	Name    string        `json:"name,omitempty"`   // the runner's
 
 	Phase    Phase     `json:"phase"`
 	Since    time.Time `json:"since"`
 	Deadline time.Time `json:"deadline"` // by which it is taken away
-	Queued   time.Time `json:"queued"`
 	Granted  time.Time `json:"granted"`
 	Released time.Time `json:"released,omitzero"`
 	Timeline []Step    `json:"timeline,omitempty"`
 	// MemoryBack: the VM is proved stopped; DiskBack: it is deleted.
 	MemoryBack bool `json:"memory_back,omitempty"`
 	DiskBack   bool `json:"disk_back,omitempty"`
-	End        *End `json:"end,omitempty"`
+	// Requeue: after its end, the ticket waits again.
+	Requeue bool `json:"requeue,omitempty"`
+	End     *End `json:"end,omitempty"`
 }
 
 // Enter notes that a phase begins.

@@ -1,0 +1,113 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"hostler/providers/runtime/ledger"
+	"hostler/providers/runtime/queue"
+)
+
+// foreign is what runs on the Mac and is not lent.
+type foreign struct {
+	vms []queue.Holding
+	at  time.Time
+}
+
+// stale is how old a look at what else runs may be.
+const stale = 5 * time.Second
+
+// admit decides once, lends, and tells who waits why; waiting is true if
+// anybody does.
+func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
+	snap, err := s.ledger.Read()
+	if err != nil || len(snap.Tickets) == 0 {
+		return false, err
+	}
+	snap.Tickets = s.present(snap.Tickets)
+	now := s.Now()
+	sit, err := s.Situate(ctx, snap, s.limits.whole, func(ctx context.Context) ([]queue.Holding, error) { return s.lookAround(ctx, snap, now) })
+	if err != nil {
+		s.tellAll(snap.Tickets, err)
+		return false, err
+	}
+	d := queue.Admit(now, sit.Mac, sit.Holdings, sit.Tickets)
+	for _, r := range d.Refused {
+		if err := s.ledger.Withdraw(r.Ticket); err != nil {
+			return false, err
+		}
+		s.tell(r.Ticket, Update{Refused: r.Reason})
+	}
+	for _, w := range d.Waits {
+		s.tell(w.Ticket, Update{Position: w.Position, Reason: w.Reason, Starts: w.Starts})
+	}
+	profile := map[string]string{}
+	for _, t := range snap.Tickets {
+		profile[t.ID] = t.Profile
+	}
+	for _, id := range d.Grants {
+		p := sit.Profiles[profile[id]]
+		lease := ledger.Lease{
+			Demand: sit.Demands[p.Name], Image: p.VM, Boot: s.boot, Timeout: time.Duration(p.Timeout),
+			Granted: s.Now(), Deadline: s.Now().Add(s.limits.whole(time.Duration(p.Timeout))),
+		}
+		lease.Enter(ledger.Reserved, lease.Granted, "")
+		if err := s.grant(ctx, id, lease); err != nil {
+			s.tellAll(snap.Tickets, err)
+			return false, err
+		}
+	}
+	return len(d.Waits) > 0, nil
+}
+
+// grant lends, unless the ticket was withdrawn meanwhile.
+func (s *Service) grant(ctx context.Context, ticket string, lease ledger.Lease) error {
+	s.granting.Lock()
+	defer s.granting.Unlock()
+	lease, err := s.ledger.Grant(ticket, lease)
+	if errors.Is(err, ledger.ErrMissing) {
+		return nil
+	}
+	if err == nil {
+		s.begin(ctx, lease, "")
+	}
+	return err
+}
+
+// lookAround is Running, looked at not too long ago.
+func (s *Service) lookAround(ctx context.Context, snap ledger.Snapshot, now time.Time) ([]queue.Holding, error) {
+	s.mu.Lock()
+	have := s.others
+	s.mu.Unlock()
+	if age := now.Sub(have.at); !have.at.IsZero() && age >= 0 && age < stale {
+		return have.vms, nil
+	}
+	vms, err := s.Running(ctx, snap)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.others = foreign{vms, now}
+	return vms, nil
+}
+
+// present withdraws the tickets of those who went away and did not come back,
+// and returns the others.
+func (s *Service) present(all []ledger.Ticket) []ledger.Ticket {
+	var out []ledger.Ticket
+	for _, t := range all {
+		s.mu.Lock()
+		a := s.asking[t.ID]
+		s.mu.Unlock()
+		if a == nil && s.Now().Sub(s.began) > s.limits.Absent {
+			if err := s.ledger.Withdraw(t.ID); err == nil {
+				s.log.Info("withdrawn: whoever asked did not come back", "ticket", t.ID)
+				continue
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}

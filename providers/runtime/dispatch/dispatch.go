@@ -1,0 +1,292 @@
+// Package dispatch is the service of one Mac: it owns the queue and every VM
+// that is lent.
+//
+// Its duties, in order:
+//
+//  1. It takes tickets, and says why each waits (ask.go).
+//  2. It lends: what a VM takes is reserved on disk before anything is done
+//     (admit.go).
+//  3. It lives each lease: a goroutine carries it from phase to phase as the
+//     total table says (table.go, life.go, phases.go). Every phase is on disk
+//     before its work begins, and its work looks at what is there already: so
+//     a service that was killed goes on where it was.
+//  4. It takes everything away again. Teardown is the one way in which a VM
+//     ends (teardown.go): memory returns to the budget when the VM is proved
+//     stopped, disk when it is deleted.
+//  5. It sweeps: what should not be is mended where that is provable, and
+//     quarantined where it is not (sweep.go). What is not ours is never
+//     touched.
+//
+// Its end leaves VMs, runners and jobs alone; the next one adopts them. It reads
+// what apply installed, and never HCL. Start at Service.
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"hostler/providers"
+	"hostler/providers/internal/machine"
+	"hostler/providers/internal/settings"
+	"hostler/providers/internal/tartcli"
+	"hostler/providers/runtime/internal/hub"
+	"hostler/providers/runtime/internal/site"
+	"hostler/providers/runtime/ledger"
+)
+
+// Limits are what things may take. A zero one is its default.
+type Limits struct {
+	Boot     time.Duration // 5m, from the lease to a runner that listens
+	Pickup   time.Duration // 3m, from there to a job
+	Grace    time.Duration // 2m, beyond the profile's timeout
+	Retry    time.Duration // 1s, before the first repetition; it doubles, up to 5m
+	Teardown time.Duration // 1h, for which a VM is tried to be removed
+	Sweep    time.Duration // 1m, between two sweeps
+	Absent   time.Duration // 1m, for which a ticket waits for whoever asked to come back
+	Contend  time.Duration // 30s, before a refused macOS guest is tried again
+}
+
+func (l Limits) orDefault() Limits {
+	for _, d := range []struct {
+		limit *time.Duration
+		other time.Duration
+	}{
+		{&l.Boot, 5 * time.Minute}, {&l.Pickup, 3 * time.Minute}, {&l.Grace, 2 * time.Minute}, {&l.Retry, time.Second},
+		{&l.Teardown, time.Hour}, {&l.Sweep, time.Minute}, {&l.Absent, time.Minute}, {&l.Contend, 30 * time.Second},
+	} {
+		if *d.limit == 0 {
+			*d.limit = d.other
+		}
+	}
+	return l
+}
+
+// whole is the longest that a lease can last whose job may take timeout.
+func (l Limits) whole(timeout time.Duration) time.Duration {
+	return l.Boot + l.Pickup + timeout + l.Grace
+}
+
+// Options are what a service is given.
+type Options struct {
+	Env    providers.Env
+	Limits Limits
+	Now    func() time.Time // nil: time.Now
+}
+
+// Folder is where the service keeps its ledger, and Logs where each lease has
+// a folder of its own.
+const (
+	Folder = settings.Folder + "/dispatch"
+	Logs   = "~/Library/Logs/hostler/jobs"
+)
+
+func macOf(o Options) site.Mac {
+	m := machine.Local(o.Env.Root, o.Env.Environ)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return site.Mac{Machine: m, Tart: tartcli.New(m), Now: o.Now}
+}
+
+// Service is the service of one Mac.
+type Service struct {
+	site.Mac
+	limits Limits
+	ledger *ledger.Ledger
+	hub    *hub.Hub
+	log    *slog.Logger
+	boot   string // of the Mac
+	began  time.Time
+	wake   chan struct{}
+
+	mu       sync.Mutex
+	asking   map[string]*asking // by ticket
+	lives    map[string]*life   // by lease
+	living   sync.WaitGroup     // of lives
+	granting sync.Mutex         // from the grant of a ticket to the life of its lease
+	others   foreign            // what else runs, as it was looked at last
+}
+
+// errStopping ends what the service does; VMs go on.
+var errStopping = errors.New("the service is stopping")
+
+// New opens the service of a Mac, of which there can be one: ledger.ErrBusy
+// otherwise. Nothing is done before Run.
+func New(o Options) (*Service, error) {
+	s := &Service{
+		Mac: macOf(o), limits: o.Limits.orDefault(), log: o.Env.Log,
+		wake: make(chan struct{}, 1), asking: map[string]*asking{}, lives: map[string]*life{},
+	}
+	s.hub = &hub.Hub{Mac: s.Machine, Web: o.Env.Web, Now: s.Now}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	facts, err := s.Facts()
+	if err != nil {
+		return nil, fmt.Errorf("the facts of the Mac can't be read: %w", err)
+	}
+	s.boot = facts.Boot
+	if err := s.Machine.Folder(Folder, 0o700); err != nil {
+		return nil, err
+	}
+	file, err := s.Where(ledgerFile)
+	if err != nil {
+		return nil, err
+	}
+	s.ledger, err = ledger.Open(file)
+	return s, err
+}
+
+const ledgerFile = Folder + "/ledger.db"
+
+// Run is the service, until ctx ends. It returns when what it was doing has
+// come to a place where the next one can go on.
+func (s *Service) Run(ctx context.Context) error {
+	s.began = s.Now()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(errStopping)
+	snap, err := s.ledger.Read()
+	if err != nil {
+		return err
+	}
+	for _, l := range snap.Leases {
+		s.begin(ctx, l, restarted)
+	}
+	sweeping, look := time.NewTimer(0), time.NewTimer(0)
+	defer sweeping.Stop()
+	defer look.Stop()
+	for n := 0; ; {
+		select {
+		case <-ctx.Done():
+			stop(errStopping)
+			s.living.Wait()
+			return s.ledger.Close()
+		case <-sweeping.C:
+			if _, err := s.Sweep(ctx, n%thorough == 0); err != nil && ctx.Err() == nil {
+				s.log.Error("sweep", "error", err)
+			}
+			n++
+			sweeping.Reset(s.limits.Sweep)
+		case <-s.wake:
+		case <-look.C:
+		}
+		waiting, err := s.admit(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("admission", "error", err)
+		}
+		if look.Stop(); waiting || err != nil {
+			look.Reset(stale) // what is not lent changes unseen
+		}
+	}
+}
+
+// thorough is how many sweeps come with one question to GitHub.
+const thorough = 10
+
+// poke makes the service look at its queue.
+func (s *Service) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Leases are what is lent, with the phases as they are now.
+func (s *Service) Leases() ([]ledger.Lease, error) {
+	snap, err := s.ledger.Read()
+	return snap.Leases, err
+}
+
+// Drain makes the service lend nothing more, or with false lend again; that
+// gives profiles that were stopped another try, too.
+func (s *Service) Drain(on bool) error {
+	defer s.poke()
+	return s.ledger.SetState(func(st *ledger.State) {
+		if st.Draining = on; !on {
+			st.Stopped, st.Contended = nil, time.Time{}
+		}
+	})
+}
+
+// NotFoundError is a lease, run or ticket that the service does not have.
+type NotFoundError struct{ What string }
+
+func (e *NotFoundError) Error() string {
+	return e.What + " is not known here; hostler status lists what is lent"
+}
+
+// Release ends a lease before its time; one that is ending or over is success.
+// job is who wants that: the zero Job is the Mac's own user, anybody else must
+// be the one it was lent to.
+func (s *Service) Release(id string, job ledger.Job) error {
+	snap, err := s.ledger.Read()
+	if err != nil {
+		return err
+	}
+	past, err := s.ledger.Past(0)
+	if err != nil {
+		return err
+	}
+	all := slices.Concat(snap.Leases, past)
+	i := slices.IndexFunc(all, func(l ledger.Lease) bool { return l.ID == id })
+	if i < 0 {
+		return &NotFoundError{"lease " + id}
+	}
+	if have := all[i].Ticket.Job; job != (ledger.Job{}) && (have.Repository != job.Repository || have.RunID != job.RunID) {
+		return fmt.Errorf("lease %s belongs to run %d of %s, not to run %d of %s", id, have.RunID, have.Repository, job.RunID, job.Repository)
+	}
+	s.cancel(id)
+	return nil
+}
+
+// cancel ends a lease that lives.
+func (s *Service) cancel(id string) {
+	s.mu.Lock()
+	l := s.lives[id]
+	s.mu.Unlock()
+	if l != nil {
+		l.stop(errCancelled)
+	}
+}
+
+// Clear withdraws every ticket, ends every lease, and lends nothing until it is
+// resumed. It returns when all is taken away, or ctx ends; left is what is
+// still there.
+func (s *Service) Clear(ctx context.Context) (left []ledger.Lease, err error) {
+	if err := s.Drain(true); err != nil {
+		return nil, err
+	}
+	snap, err := s.ledger.Read()
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range snap.Tickets {
+		if err := s.ledger.Withdraw(t.ID); err != nil {
+			return nil, err
+		}
+		s.tell(t.ID, Update{Refused: "all of this Mac was taken down by hand (hostler teardown --all)"})
+	}
+	for {
+		left, err := s.Leases()
+		if err != nil || len(left) == 0 {
+			return left, err
+		}
+		for _, l := range left {
+			s.cancel(l.ID)
+		}
+		select {
+		case <-ctx.Done():
+			return left, nil
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// folder is where the logs of a lease lie.
+func folder(lease string) string { return path.Join(Logs, lease) }

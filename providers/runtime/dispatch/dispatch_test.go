@@ -1,0 +1,216 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"hostler/hcl/schema"
+	"hostler/providers"
+	"hostler/providers/internal/settings"
+	"hostler/providers/runtime"
+	"hostler/providers/runtime/ledger"
+	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
+	"hostler/providers/testbed/openapi"
+)
+
+func TestMain(m *testing.M) { os.Exit(mactest.Main(m)) }
+
+const (
+	sequoia = "ghcr.io/cirruslabs/macos-sequoia-base:latest"
+	ubuntu  = "ghcr.io/cirruslabs/ubuntu:latest"
+	gib     = 1 << 30
+	repo    = "acme/app"
+)
+
+// bed is a simulated Mac on which hostler has applied something, and its
+// GitHub.
+type bed struct {
+	t      *testing.T
+	mac    *testbed.Mac
+	gh     *testbed.GitHub
+	env    providers.Env
+	limits Limits
+	s      *Service
+	end    func() // of the service
+}
+
+// newBed has the profiles mac (8 GiB, macOS), big (10 GiB, Linux) and small
+// (2 GiB, Linux) on a Mac that lends 12 GiB.
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 * gib, CPUs: 10})
+	must(t, err)
+	gh, err := mac.GitHub()
+	must(t, err, gh.AddOwner("acme"), gh.AddRepository(repo, "private", nil))
+	b := &bed{t: t, mac: mac, gh: gh, limits: Limits{Retry: 5 * time.Millisecond, Contend: 100 * time.Millisecond}}
+	b.env = providers.Env{Dir: t.TempDir(), Root: mac.Root(), Environ: append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken), Web: openapi.Checked(t, gh)}
+	must(t, mac.SetTiming(testbed.Timing{Job: 50 * time.Millisecond}))
+	b.tart("clone", sequoia, "golden-mac")
+	b.tart("clone", ubuntu, "golden-linux")
+	b.install("host.json", map[string]any{"name": "mini", "reserve": map[string]any{"memory": "4GiB", "disk": "20GiB"}, "macos_guests": 2})
+	b.install("github.json", map[string]any{"owner": "acme", "api_url": "https://api.github.com/"})
+	for name, p := range map[string]runtime.Profile{
+		"mac": {VM: "golden-mac", Memory: 8 * gib}, "big": {VM: "golden-linux", Memory: 10 * gib}, "small": {VM: "golden-linux", Memory: 2 * gib},
+		"twin": {VM: "golden-mac", Memory: 4 * gib},
+	} {
+		p.CPUs, p.Timeout, p.Labels, p.Trust, p.Cache, p.Network = 4, schema.Duration(time.Minute), []string{name}, "branch", "none", "nat"
+		b.install("profiles/"+name+".json", p)
+	}
+	t.Cleanup(func() {
+		b.stop()
+		must(t, mac.Reboot())
+	})
+	return b
+}
+
+func must(t *testing.T, errs ...error) {
+	t.Helper()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b *bed) tart(args ...string) {
+	b.t.Helper()
+	c := exec.Command(b.mac.Tool("tart"), args...)
+	c.Env = b.mac.Environ()
+	if out, err := c.CombinedOutput(); err != nil {
+		b.t.Fatalf("tart %v: %v\n%s", args, err, out)
+	}
+}
+
+func (b *bed) install(name string, doc any) {
+	b.t.Helper()
+	m := macOf(Options{Env: b.env})
+	must(b.t, settings.Store{Mac: m.Machine}.Write(name, doc))
+}
+
+// serve starts the service.
+func (b *bed) serve() *Service {
+	b.t.Helper()
+	s, err := New(Options{Env: b.env, Limits: b.limits})
+	must(b.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	over := make(chan error, 1)
+	go func() { over <- s.Run(ctx) }()
+	b.s = s
+	b.end = sync.OnceFunc(func() {
+		cancel()
+		if err := <-over; err != nil {
+			b.t.Error(err)
+		}
+	})
+	return s
+}
+
+func (b *bed) stop() {
+	if b.end != nil {
+		b.end()
+	}
+}
+
+// job asks for a profile, and when the runner is there queues the job.
+func (b *bed) job(ctx context.Context, profile string, run int64) (*Handover, error) {
+	h, err := b.s.Ask(ctx, Request{Profile: profile, Job: ledger.Job{Repository: repo, RunID: run, Attempt: 1, Name: "work"}, Timeout: time.Minute}, func(Update) {})
+	if err == nil {
+		_, err = b.gh.QueueJob(repo, fmt.Sprint("work-", run), []string{"self-hosted", h.Label})
+	}
+	return h, err
+}
+
+// past waits for a lease to be over.
+func (b *bed) past(id string) ledger.Lease {
+	b.t.Helper()
+	var out ledger.Lease
+	b.until("lease "+id+" is over", func() bool {
+		past, err := b.s.ledger.Past(0)
+		must(b.t, err)
+		i := slices.IndexFunc(past, func(l ledger.Lease) bool { return l.ID == id })
+		if i >= 0 {
+			out = past[i]
+		}
+		return i >= 0
+	})
+	return out
+}
+
+func (b *bed) until(what string, ok func() bool) {
+	b.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			b.t.Fatalf("never came true: %s", what)
+		}
+	}
+}
+
+// empty wants nothing left: no VM but the golden ones, no runner, no lease.
+func (b *bed) empty() {
+	b.t.Helper()
+	vms, err := b.mac.VMs()
+	must(b.t, err)
+	for _, v := range vms {
+		if strings.HasPrefix(v.Name, ledger.Prefix) {
+			b.t.Errorf("VM %s is left, %s", v.Name, v.State)
+		}
+	}
+	runners, err := b.gh.Runners()
+	must(b.t, err)
+	for _, r := range runners {
+		b.t.Errorf("runner %s is left", r.Name)
+	}
+	snap, err := b.s.ledger.Read()
+	must(b.t, err)
+	if len(snap.Leases)+len(snap.Tickets)+len(snap.Quarantine) > 0 {
+		b.t.Errorf("left: %+v", snap)
+	}
+}
+
+func TestAJob(t *testing.T) {
+	b := newBed(t)
+	b.serve()
+	var seen []string
+	h, err := b.s.Ask(t.Context(), Request{Profile: "mac", Job: ledger.Job{Repository: repo, RunID: 7, Attempt: 2, Name: "work"}}, func(u Update) {
+		seen = append(seen, fmt.Sprint(u.Phase, u.Online != nil))
+	})
+	must(t, err)
+	if h.Host != "mini" || h.Label != "vm-7-2-"+h.Lease || h.Runner != "hostler-mini-"+h.Lease {
+		t.Errorf("%+v", h)
+	}
+	if len(seen) < 2 || seen[len(seen)-1] != "true" {
+		t.Errorf("%v", seen)
+	}
+	runners, err := b.gh.Runners()
+	must(t, err)
+	if len(runners) != 1 || runners[0].Name != h.Runner {
+		t.Errorf("%+v", runners)
+	}
+	_, err = b.gh.QueueJob(repo, "work", []string{"self-hosted", h.Label})
+	must(t, err)
+	l := b.past(h.Lease)
+	if l.End.Class != ledger.Succeeded || l.End.Result != "Succeeded" {
+		t.Errorf("%+v", l.End)
+	}
+	var phases []ledger.Phase
+	for _, s := range l.Timeline {
+		phases = append(phases, s.Phase)
+	}
+	if !slices.Equal(phases, ledger.Phases()) {
+		t.Errorf("%v", phases)
+	}
+	b.empty()
+	for _, name := range []string{"boot.log", "ready.log", "runner.log"} {
+		if data, err := os.ReadFile(b.mac.Path("/Users/admin/Library/Logs/hostler/jobs/" + h.Lease + "/" + name)); err != nil || name != "boot.log" && len(data) == 0 {
+			t.Errorf("%s: %q, %v", name, data, err)
+		}
+	}
+}

@@ -1,0 +1,312 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"hostler/providers/internal/guest"
+	"hostler/providers/internal/tartcli"
+	"hostler/providers/runtime"
+	"hostler/providers/runtime/internal/hub"
+	"hostler/providers/runtime/internal/runner"
+	"hostler/providers/runtime/internal/site"
+	"hostler/providers/runtime/ledger"
+)
+
+// work does the work of the phase that a lease is in, until something has
+// happened. All of it may have been done before.
+func (l *life) work(ctx context.Context, lease ledger.Lease) (event, error) {
+	if lease.Phase == ledger.Ending {
+		return l.tearDown(ctx, lease)
+	}
+	limit, do := l.s.limits.Boot-l.s.Now().Sub(lease.Granted), l.reserve
+	switch lease.Phase {
+	case ledger.Cloning:
+		do = l.clone
+	case ledger.Starting:
+		do = l.start
+	case ledger.Reaching:
+		do = l.reach
+	case ledger.Registering:
+		do = l.register
+	case ledger.Waiting:
+		limit, do = l.s.limits.Pickup-l.s.Now().Sub(l.since), l.wait
+	case ledger.Working:
+		limit, do = lease.Timeout+l.s.limits.Grace-l.s.Now().Sub(l.since), l.watch
+	}
+	in, cancel := context.WithTimeout(ctx, max(limit, time.Millisecond))
+	defer cancel()
+	ev, err := do(in, lease)
+	if ev == "" {
+		ev = l.judge(ctx, in, err)
+	}
+	if ev == timedOut && lease.Phase == ledger.Waiting {
+		return l.unpicked(ctx, lease)
+	}
+	if ev == timedOut {
+		err = nil // that it took too long is the reason
+	}
+	return ev, err
+}
+
+// profile is the profile as it is installed now.
+func (l *life) profile(lease ledger.Lease) (runtime.Profile, site.Configuration, error) {
+	conf, err := l.s.Configure()
+	if err != nil {
+		return runtime.Profile{}, conf, err
+	}
+	p, ok := conf.Profiles[lease.Ticket.Profile]
+	if !ok {
+		return p, conf, fmt.Errorf("profile %s was removed meanwhile", lease.Ticket.Profile)
+	}
+	return p, conf, nil
+}
+
+// reserve makes sure that nothing stands under the VM's name.
+func (l *life) reserve(_ context.Context, lease ledger.Lease) (event, error) {
+	taken, err := l.s.Tart.Exists(lease.VM)
+	if err == nil && taken {
+		err = &tartcli.Error{Kind: tartcli.AlreadyExists, Op: "clone", VM: lease.VM}
+	}
+	return "", err
+}
+
+// clone makes the VM; half a one of an earlier attempt is removed first.
+func (l *life) clone(ctx context.Context, lease ledger.Lease) (event, error) {
+	p, _, err := l.profile(lease)
+	if err != nil {
+		return "", err
+	}
+	if err := l.s.Tart.Delete(ctx, lease.VM); err != nil {
+		return "", err
+	}
+	if err := l.s.Tart.Clone(ctx, lease.Image, lease.VM); err != nil {
+		return "", err
+	}
+	return "", l.s.Tart.Configure(ctx, lease.VM, tartcli.Patch{CPUs: p.CPUs, Memory: lease.Demand.Memory, RandomMAC: true, RandomSerial: true})
+}
+
+// spec is how the lease's VM is run and reached.
+func (l *life) spec(lease ledger.Lease) (guest.Spec, error) {
+	s := guest.Spec{
+		VM: lease.VM, Log: path.Join(folder(lease.ID), "boot.log"), Now: l.s.Now,
+		Limits: guest.Limits{Contact: l.s.limits.Boot, Steady: time.Nanosecond},
+	}
+	p, _, err := l.profile(lease)
+	if err != nil {
+		return s, err
+	}
+	s.Options = options(p)
+	return s, nil
+}
+
+// options are those of tart run.
+func options(p runtime.Profile) []string {
+	var out []string
+	if p.Network == "softnet" {
+		out = append(out, "--net-softnet")
+		if len(p.Allow) > 0 {
+			out = append(out, "--net-softnet-allow="+strings.Join(p.Allow, ","))
+		}
+	}
+	for _, m := range p.Mounts {
+		dir := m.Name + ":" + m.Path
+		if m.ReadOnly {
+			dir += ":ro"
+		}
+		out = append(out, "--dir="+dir)
+	}
+	return out
+}
+
+// start starts the VM, or finds it running already.
+func (l *life) start(ctx context.Context, lease ledger.Lease) (event, error) {
+	spec, err := l.spec(lease)
+	if err != nil {
+		return "", err
+	}
+	pid, err := l.s.Tart.Holder(lease.VM)
+	if err != nil {
+		return "", err
+	}
+	if pid != 0 {
+		l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, spec, guest.Mark{})
+	} else {
+		l.guest, err = guest.Start(ctx, l.s.Machine, l.s.Tart, spec)
+	}
+	if err != nil {
+		return "", err
+	}
+	mark := l.guest.Mark()
+	_, err = l.note(ctx, func(r *ledger.Lease) { r.Mark = ledger.Mark(mark) })
+	return "", err
+}
+
+// adopt finds the guest again that an earlier service started.
+func (l *life) adopt(lease ledger.Lease) error {
+	if l.guest != nil {
+		return nil
+	}
+	spec, err := l.spec(lease)
+	if err != nil { // the profile was removed; what runs needs no options
+		spec.Options = nil
+	}
+	if lease.Boot != l.s.boot {
+		return &tartcli.Error{Kind: tartcli.NotRunning, Op: "run", VM: lease.VM, Text: "the Mac was restarted"}
+	}
+	l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, spec, guest.Mark(lease.Mark))
+	return err
+}
+
+// reach waits until the guest is ready, and keeps how long each rung took.
+func (l *life) reach(ctx context.Context, lease ledger.Lease) (event, error) {
+	if err := l.adopt(lease); err != nil {
+		return "", err
+	}
+	return "", l.guest.Reach(ctx, func(r guest.Rung) {
+		text := fmt.Sprintf("%s %s took %s\n", r.Name, r.Note, r.Took.Round(time.Millisecond))
+		l.keep("ready.log", []byte(text))
+	})
+}
+
+// keep adds to a log of the lease. A log that can't be written keeps no job
+// from its work.
+func (l *life) keep(name string, text []byte) {
+	if len(text) == 0 {
+		return
+	}
+	if err := l.s.Append(path.Join(folder(l.id), name), l.hide(text), 0o600); err != nil {
+		l.s.log.Warn("log", "lease", l.id, "error", err)
+	}
+}
+
+// register starts a runner in the guest, unless there is one, and waits until
+// it listens.
+func (l *life) register(ctx context.Context, lease ledger.Lease) (event, error) {
+	if err := l.adopt(lease); err != nil {
+		return "", err
+	}
+	n, err := runner.Watch(ctx, l.guest, 0, 0)
+	if err != nil {
+		return "", err
+	}
+	if n.None {
+		if err := l.enlist(ctx, lease); err != nil {
+			return "", err
+		}
+	}
+	return l.follow(ctx, func(r *runner.Reading) bool { return r.Listening })
+}
+
+// enlist gets a runner's configuration from GitHub, and starts the runner.
+func (l *life) enlist(ctx context.Context, lease ledger.Lease) error {
+	p, conf, err := l.profile(lease)
+	if err != nil {
+		return err
+	}
+	config, err := l.s.Tart.Config(lease.VM)
+	if err != nil {
+		return err
+	}
+	name, label := hub.RunnerName(conf.Host.Name, lease.ID), hub.JobLabel(lease)
+	labels := []string{"self-hosted", "macOS", "ARM64", label}
+	if config.OS != "darwin" {
+		labels[1] = "Linux"
+	}
+	if lease.Ticket.Share {
+		labels = append(labels, p.Labels...)
+	}
+	if _, err := l.note(ctx, func(r *ledger.Lease) { r.Name, r.Label = name, label }); err != nil {
+		return err
+	}
+	for n := 0; ; n++ {
+		r, jit, err := l.s.hub.Register(ctx, conf, name, labels)
+		if err == nil {
+			l.jit = jit
+			if _, err := l.note(ctx, func(lease *ledger.Lease) { lease.Runner = r.ID }); err != nil {
+				return err
+			}
+			return runner.Start(ctx, l.guest, jit)
+		}
+		if hub.Permanent(err) {
+			return err
+		}
+		l.s.tell(l.ticket, Update{Lease: l.id, Phase: lease.Phase, Reason: err.Error()})
+		if !l.s.rest(ctx, n) {
+			return err
+		}
+	}
+}
+
+// wait waits for the runner to get a job.
+func (l *life) wait(ctx context.Context, lease ledger.Lease) (event, error) {
+	if err := l.adopt(lease); err != nil {
+		return "", err
+	}
+	return l.follow(ctx, func(r *runner.Reading) bool { return r.Job != "" })
+}
+
+// unpicked ends the wait for a job, if GitHub agrees that the runner has none:
+// it is deregistered first.
+func (l *life) unpicked(ctx context.Context, lease ledger.Lease) (event, error) {
+	until := lease.Granted.Add(l.s.limits.whole(lease.Timeout))
+	for n := 0; ; n++ {
+		err := l.deregister(ctx, lease)
+		switch {
+		case err == nil:
+			return timedOut, nil
+		case hub.Busy(err):
+			return done, nil
+		case !l.s.rest(ctx, n) || l.s.Now().After(until):
+			return timedOut, fmt.Errorf("no job was given to the runner within %s, as far as is known: %w", l.s.limits.Pickup, err)
+		}
+	}
+}
+
+// watch waits for the end of the job.
+func (l *life) watch(ctx context.Context, lease ledger.Lease) (event, error) {
+	if err := l.adopt(lease); err != nil {
+		return "", err
+	}
+	return l.follow(ctx, func(*runner.Reading) bool { return false })
+}
+
+// patience is how long the guest may not answer before the runner is given up.
+const patience = 2 * time.Minute
+
+// follow reads what the runner prints until that is enough, or the runner
+// ended.
+func (l *life) follow(ctx context.Context, enough func(*runner.Reading) bool) (event, error) {
+	var lost time.Time
+	for n := 0; ; {
+		if enough(&l.said) {
+			return done, nil
+		}
+		news, err := runner.Watch(ctx, l.guest, l.said.Offset, 20)
+		switch {
+		case err == nil && news.None:
+			return failed, errors.New("the runner's log in the guest is gone")
+		case err == nil:
+			lost, n = time.Time{}, 0
+			l.keep("runner.log", []byte(news.Text))
+			l.said.Read(news.Text)
+			if news.Code != nil && !enough(&l.said) {
+				l.said.End = l.said.Classify(*news.Code)
+				return exited, nil
+			}
+			continue
+		case ctx.Err() != nil || l.guestEnded() || errors.As(err, new(*guest.EndedError)):
+			return "", err
+		case lost.IsZero():
+			lost = l.s.Now()
+		case l.s.Now().Sub(lost) > patience:
+			return failed, err
+		}
+		n++
+		l.s.rest(ctx, n-1)
+	}
+}

@@ -1,0 +1,124 @@
+// Package hub is GitHub as the dispatch service knows it: runners for one job
+// come and go there. A runner's name has its Mac and its lease in it, so that
+// each is known for ours, and found when the answer to its registration was
+// lost. Start at Hub.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hostler/providers/internal/ghaccess"
+	"hostler/providers/internal/ghapi"
+	"hostler/providers/internal/machine"
+	"hostler/providers/runtime/internal/site"
+	"hostler/providers/runtime/ledger"
+	"hostler/providers/secret"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Hub is the way to GitHub that is installed. It is safe for concurrent use.
+type Hub struct {
+	Mac *machine.Machine
+	Web http.RoundTripper
+	Now func() time.Time
+
+	mu     sync.Mutex
+	access ghaccess.Access
+	client *ghapi.Client // for access
+}
+
+// accessError is a way to GitHub that is none.
+type accessError struct{ error }
+
+func (e *accessError) Unwrap() error { return e.error }
+
+// Client speaks to GitHub in the way that is installed.
+func (h *Hub) Client(conf site.Configuration) (*ghapi.Client, error) {
+	if conf.Access == nil {
+		return nil, &accessError{errors.New("how GitHub is reached is not installed on this Mac; add a block github { owner = \"ORGANIZATION\" } and apply")}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.client != nil && reflect.DeepEqual(h.access, *conf.Access) {
+		return h.client, nil
+	}
+	c, err := ghapi.New(h.Mac, h.Web, conf.Access.API(), h.Now)
+	if err != nil {
+		return nil, &accessError{err}
+	}
+	h.client, h.access = c, *conf.Access
+	return c, nil
+}
+
+// Register registers a runner for one job, and returns the secret that it
+// starts with. A name that is taken is an earlier attempt's, of which the answer
+// was lost.
+func (h *Hub) Register(ctx context.Context, conf site.Configuration, name string, labels []string) (ghapi.Runner, secret.Value, error) {
+	c, err := h.Client(conf)
+	if err != nil {
+		return ghapi.Runner{}, secret.Value{}, err
+	}
+	r, jit, err := c.JITConfig(ctx, name, defaultGroup, labels)
+	if ghapi.Status(err) != 409 {
+		return r, jit, err
+	}
+	if err := h.Remove(ctx, conf, 0, name); err != nil {
+		return r, jit, err
+	}
+	return c.JITConfig(ctx, name, defaultGroup, labels)
+}
+
+// defaultGroup is the number of every organization's default runner group.
+const defaultGroup = 1
+
+// RunnerName is the runner's name at GitHub, where several Macs' runners stand
+// together.
+func RunnerName(host, lease string) string {
+	const most = 64
+	name := "hostler-" + host
+	return name[:min(len(name), most-1-len(lease))] + "-" + lease
+}
+
+// JobLabel is the label that only the job has that asked.
+func JobLabel(l ledger.Lease) string {
+	if j := l.Ticket.Job; j.RunID != 0 {
+		return fmt.Sprintf("vm-%d-%d-%s", j.RunID, j.Attempt, l.ID)
+	}
+	return "vm-" + l.ID
+}
+
+// Remove deregisters a runner, by its number or, where the answer with that was
+// lost, by its name; one that is gone is success. One at work is Busy.
+func (h *Hub) Remove(ctx context.Context, conf site.Configuration, id int64, name string) error {
+	c, err := h.Client(conf)
+	if err != nil {
+		return err
+	}
+	if id != 0 {
+		return c.RemoveRunner(ctx, id)
+	}
+	same, err := c.Runners(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, r := range same {
+		if r.Name == name {
+			err = errors.Join(err, c.RemoveRunner(ctx, r.ID))
+		}
+	}
+	return err
+}
+
+// Busy reports whether GitHub does not remove a runner since it works.
+func Busy(err error) bool { return ghapi.Busy(err) }
+
+// Permanent reports whether GitHub will say the same again.
+func Permanent(err error) bool {
+	s := ghapi.Status(err)
+	return slices.Contains([]int{400, 401, 403, 404, 422}, s) || errors.As(err, new(*accessError))
+}
