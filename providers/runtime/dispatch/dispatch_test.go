@@ -23,8 +23,6 @@ import (
 	"hostler/providers/testbed/openapi"
 )
 
-func TestMain(m *testing.M) { os.Exit(mactest.Main(m)) }
-
 const (
 	sequoia = "ghcr.io/cirruslabs/macos-sequoia-base:latest"
 	ubuntu  = "ghcr.io/cirruslabs/ubuntu:latest"

@@ -219,19 +219,6 @@ func (l *Ledger) Withdraw(id string) error {
 	return l.write(func(tx *bbolt.Tx) error { return remove(tx, tickets, id) })
 }
 
-// Prefix begins the name of every VM that is lent.
-const Prefix = "hostler-"
-
-// ParseVM takes the name of a lent VM apart.
-func ParseVM(name string) (profile, lease string, ok bool) {
-	rest, ok := strings.CutPrefix(name, Prefix)
-	i := strings.LastIndex(rest, "-")
-	if !ok || i <= 0 || i == len(rest)-1 {
-		return "", "", false
-	}
-	return rest[:i], rest[i+1:], true
-}
-
 // Grant turns a ticket into a lease, whose ID and VM it names.
 func (l *Ledger) Grant(ticket string, lease Lease) (granted Lease, err error) {
 	err = l.write(func(tx *bbolt.Tx) error {

@@ -1,6 +1,9 @@
 package ledger
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Demand is what a VM takes of its Mac. Memory and disk are bytes.
 type Demand struct {
@@ -166,4 +169,17 @@ type Snapshot struct {
 	Leases     []Lease
 	Quarantine []Quarantine
 	State      State
+}
+
+// Prefix begins the name of every VM that is lent.
+const Prefix = "hostler-"
+
+// ParseVM takes the name of a lent VM apart.
+func ParseVM(name string) (profile, lease string, ok bool) {
+	rest, ok := strings.CutPrefix(name, Prefix)
+	i := strings.LastIndex(rest, "-")
+	if !ok || i <= 0 || i == len(rest)-1 {
+		return "", "", false
+	}
+	return rest[:i], rest[i+1:], true
 }
