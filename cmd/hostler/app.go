@@ -23,6 +23,7 @@ const (
 	exitChanges     = 2 // plan --detailed-exitcode
 	exitUnformatted = 3 // fmt --check
 	exitUsage       = 64
+	exitNoCapacity  = 75 // run: no room in time
 	exitInterrupted = 130
 )
 

@@ -199,12 +199,21 @@ func interruptedOr(ctx context.Context, err error) error {
 	return err
 }
 
-// approve asks; only "yes" is consent.
+// approve asks before anything is changed.
 func (p *project) approve(ctx context.Context, mode planner.Mode, input bool) error {
 	if !input {
 		return p.reportError(errors.New("Approval is needed\n\nWith --input=false nobody can be asked. Add --auto-approve, or save a plan with hostler plan --out FILE and apply that."))
 	}
-	fmt.Fprint(p.stdout, "\n"+view.ApprovalPrompt(mode))
+	cancelled := "Apply cancelled."
+	if mode == planner.Destroy {
+		cancelled = "Destroy cancelled."
+	}
+	return p.consent(ctx, "\n"+view.ApprovalPrompt(mode), cancelled)
+}
+
+// consent asks for a yes; anything else ends the command.
+func (p *project) consent(ctx context.Context, prompt, cancelled string) error {
+	fmt.Fprint(p.stdout, prompt)
 	answer := make(chan string, 1)
 	go func() {
 		line, err := bufio.NewReader(p.stdin).ReadString('\n')
@@ -222,10 +231,6 @@ func (p *project) approve(ctx context.Context, mode planner.Mode, input bool) er
 		if text == "yes" {
 			return nil
 		}
-	}
-	cancelled := "Apply cancelled."
-	if mode == planner.Destroy {
-		cancelled = "Destroy cancelled."
 	}
 	fmt.Fprintln(p.stdout, cancelled)
 	return exitCode(exitError)

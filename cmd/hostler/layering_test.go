@@ -23,7 +23,7 @@ var mayImport = []struct {
 	whom []string
 }{
 	{"cmd/hostler", []string{"cmd/internal/...", "hcl/...", "planner/...", "providers/...", "state/...", "images/..."}},
-	{"cmd/internal/...", []string{"cmd/internal/...", "hcl/...", "planner", "state", "providers/runtime"}},
+	{"cmd/internal/...", []string{"cmd/internal/...", "hcl/...", "planner", "state", "providers/runtime/..."}},
 	{"planner/planfile", []string{"hcl/...", "planner", "providers"}},
 	{"planner/...", []string{"hcl/...", "planner/internal/...", "providers", "state"}},
 	{"hcl/addr", nil},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"hostler/providers"
+	"hostler/providers/runtime/socket"
+	"hostler/providers/runtime/status"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
 )
@@ -122,6 +126,9 @@ func TestScripts(t *testing.T) {
 			"await":   cmdAwait,
 			"publish": cmdPublish,
 			"github":  cmdGitHub,
+
+			"await-service": cmdAwaitService,
+			"await-empty":   cmdAwaitEmpty,
 		},
 	})
 }
@@ -258,6 +265,7 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 //	github OWNER/REPOSITORY[=VISIBILITY]…   adds repositories
 //	github token TOKEN PERMISSION=LEVEL…    adds a token
 //	github secret SCOPE NAME                wants the secret there, with the canary for a value
+//	github jobs OWNER/REPOSITORY            queues a job for every runner that has none
 //	github meddle                           changes groups and secrets as somebody else
 func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
@@ -278,6 +286,8 @@ func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 		if values[args[2]] != canary {
 			ts.Fatalf("%s has no secret %s, or another value", args[1], args[2])
 		}
+	case args[0] == "jobs":
+		ts.Check(giveJobs(gh, args[1]))
 	case args[0] == "meddle":
 		ts.Check(gh.EditGroups("acme", func(g *testbed.GitHubGroup) bool { g.Public = !g.Default; return true }))
 		ts.Check(gh.TouchSecret("acme/app", "API_KEY", false))
@@ -290,4 +300,45 @@ func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(gh.AddRepository(name, visibility, map[string]string{"README.md": "hello\n"}))
 		}
 	}
+}
+
+// giveJobs queues a job for the label that each runner has alone.
+func giveJobs(gh *testbed.GitHub, repository string) error {
+	runners, err := gh.Runners()
+	if err != nil {
+		return err
+	}
+	for _, r := range runners {
+		for _, label := range r.Labels {
+			if strings.HasPrefix(label.Name, "vm-") {
+				if _, err := gh.QueueJob(repository, "work", []string{"self-hosted", label.Name}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// cmdAwaitService waits until the dispatch service answers, cmdAwaitEmpty until
+// nothing is lent.
+func cmdAwaitService(ts *testscript.TestScript, _ bool, _ []string) {
+	awaitStatus(ts, func(s status.Status) bool { return s.Running })
+}
+
+func cmdAwaitEmpty(ts *testscript.TestScript, _ bool, _ []string) {
+	awaitStatus(ts, func(s status.Status) bool { return len(s.Leases) == 0 })
+}
+
+func awaitStatus(ts *testscript.TestScript, ok func(status.Status) bool) {
+	c, err := socket.Dial(providers.Env{Root: ts.Getenv("ROOT"), Environ: []string{"HOME=" + ts.Getenv("HOME")}})
+	ts.Check(err)
+	var s status.Status
+	for range 1000 {
+		if s, err = c.Status(context.Background()); err == nil && ok(s) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("it did not come to that: %+v, %v", s, err)
 }

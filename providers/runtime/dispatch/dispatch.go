@@ -38,6 +38,7 @@ import (
 	"hostler/providers/runtime/internal/hub"
 	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/ledger"
+	"hostler/providers/runtime/queue"
 )
 
 // Limits are what things may take. A zero one is its default.
@@ -86,12 +87,38 @@ const (
 	Logs   = "~/Library/Logs/hostler/jobs"
 )
 
+// Clock is the time by these options.
+func (o Options) Clock() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
+}
+
 func macOf(o Options) site.Mac {
 	m := machine.Local(o.Env.Root, o.Env.Environ)
-	if o.Now == nil {
-		o.Now = time.Now
+	return site.Mac{Machine: m, Tart: tartcli.New(m), Now: o.Clock}
+}
+
+// Situate is all that a decision about a Mac depends on, now.
+func Situate(ctx context.Context, o Options, snap ledger.Snapshot) (site.Situation, site.Configuration, error) {
+	m := macOf(o)
+	conf, err := m.Configure()
+	if err != nil {
+		return site.Situation{}, conf, err
 	}
-	return site.Mac{Machine: m, Tart: tartcli.New(m), Now: o.Now}
+	sit, err := m.Situate(ctx, snap, o.Limits.orDefault().whole, func(ctx context.Context) ([]queue.Holding, error) { return m.Running(ctx, snap) })
+	return sit, conf, err
+}
+
+// OpenRead opens the ledger of a service that does not run; see
+// ledger.OpenRead.
+func OpenRead(o Options) (*ledger.Ledger, error) {
+	file, err := macOf(o).Where(ledgerFile)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.OpenRead(file)
 }
 
 // Service is the service of one Mac.
@@ -186,6 +213,16 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// Clients are the uids of the accounts that may ask for VMs, beside the one
+// that the service runs under.
+func (s *Service) Clients(ctx context.Context) ([]int, error) {
+	conf, err := s.Configure()
+	if err != nil {
+		return nil, err
+	}
+	return conf.Clients(ctx, s.Mac)
+}
+
 // thorough is how many sweeps come with one question to GitHub.
 const thorough = 10
 
@@ -197,11 +234,11 @@ func (s *Service) poke() {
 	}
 }
 
-// Leases are what is lent, with the phases as they are now.
-func (s *Service) Leases() ([]ledger.Lease, error) {
-	snap, err := s.ledger.Read()
-	return snap.Leases, err
-}
+// Snapshot is what the ledger says now, without what was.
+func (s *Service) Snapshot() (ledger.Snapshot, error) { return s.ledger.Read() }
+
+// Past are the leases that are over, the last one first.
+func (s *Service) Past() ([]ledger.Lease, error) { return s.ledger.Past(0) }
 
 // Drain makes the service lend nothing more, or with false lend again; that
 // gives profiles that were stopped another try, too.
@@ -273,16 +310,16 @@ func (s *Service) Clear(ctx context.Context) (left []ledger.Lease, err error) {
 		s.tell(t.ID, Update{Refused: "all of this Mac was taken down by hand (hostler teardown --all)"})
 	}
 	for {
-		left, err := s.Leases()
-		if err != nil || len(left) == 0 {
-			return left, err
+		snap, err := s.ledger.Read()
+		if err != nil || len(snap.Leases) == 0 {
+			return nil, err
 		}
-		for _, l := range left {
+		for _, l := range snap.Leases {
 			s.cancel(l.ID)
 		}
 		select {
 		case <-ctx.Done():
-			return left, nil
+			return snap.Leases, nil
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

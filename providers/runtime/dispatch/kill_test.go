@@ -59,8 +59,8 @@ func child(dir, deadly string) error {
 	go func() { over <- s.Run(ctx) }()
 	err = askOnce(s, gh)
 	for err == nil {
-		leases, unread := s.Leases()
-		if err = unread; err == nil && len(leases) == 0 {
+		snap, unread := s.Snapshot()
+		if err = unread; err == nil && len(snap.Leases) == 0 {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -275,8 +275,8 @@ func TestDeadVMs(t *testing.T) {
 				}
 				if phase == ledger.Working {
 					b.until("it works", func() bool {
-						leases, err := s.Leases()
-						return err == nil && len(leases) == 1 && leases[0].Phase == ledger.Working
+						snap, err := s.Snapshot()
+						return err == nil && len(snap.Leases) == 1 && snap.Leases[0].Phase == ledger.Working
 					})
 					strike(h.Lease)
 					// GitHub takes a while to see that nobody answers any more.
@@ -298,7 +298,7 @@ func TestDeadVMs(t *testing.T) {
 				if !once {
 					t.Error("the VM did not die")
 				}
-				b.until("everything is over", func() bool { leases, err := s.Leases(); return err == nil && len(leases) == 0 })
+				b.until("everything is over", func() bool { snap, err := s.Snapshot(); return err == nil && len(snap.Leases) == 0 })
 				b.empty()
 			})
 		}

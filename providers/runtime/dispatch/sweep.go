@@ -6,8 +6,11 @@ import (
 	"hostler/providers/runtime/internal/sweep"
 )
 
+// Finding is something that a sweep did, or could not do.
+type Finding = sweep.Finding
+
 // Sweep mends what should not be so. GitHub is asked only if thorough.
-func (s *Service) Sweep(ctx context.Context, thorough bool) ([]sweep.Finding, error) {
+func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	sweeper := sweep.Sweeper{Mac: s.Mac, Ledger: s.ledger}
 	var unread error
 	if conf, err := s.Configure(); thorough && err == nil && conf.Access != nil {

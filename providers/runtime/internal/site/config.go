@@ -4,16 +4,19 @@
 package site
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hostler/hcl/schema"
 	"hostler/providers/internal/ghaccess"
+	"hostler/providers/internal/machine"
 	"hostler/providers/internal/settings"
 	"hostler/providers/runtime"
 )
@@ -41,6 +44,26 @@ type Host struct {
 		Disk   schema.Size `json:"disk"`
 	} `json:"reserve"`
 	Guests int `json:"macos_guests"`
+	Serve  struct {
+		Clients []string `json:"clients"`
+	} `json:"serve"`
+}
+
+// Clients are the numbers of the accounts that may ask for VMs.
+func (c Configuration) Clients(ctx context.Context, m Mac) ([]int, error) {
+	var out []int
+	for _, name := range c.Host.Serve.Clients {
+		printed, err := m.Run(ctx, machine.Command{Program: "id", Args: []string{"-u", name}})
+		if err != nil {
+			return nil, fmt.Errorf("host.serve.clients names %q, which is no account of this Mac: %w", name, err)
+		}
+		uid, err := strconv.Atoi(strings.TrimSpace(string(printed.Stdout)))
+		if err != nil {
+			return nil, fmt.Errorf("id -u %s printed %q", name, printed.Stdout)
+		}
+		out = append(out, uid)
+	}
+	return out, nil
 }
 
 // Configure reads the documents. One profile whose document is broken does not
