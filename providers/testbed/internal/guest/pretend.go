@@ -31,6 +31,10 @@ func (g Guest) pretend(settings mac.Settings, c command, s *script) (code int, e
 		return g.startRunner(settings, c, s)
 	case "# hostler: watch":
 		return g.watchRunner(c, s)
+	case "# hostler: kill":
+		if err := os.WriteFile(g.killed(s.variables()["HOSTLER_PID"]), nil, 0o644); err != nil {
+			return 1, err
+		}
 	case "# hostler: disk":
 		if settings.Trouble.Unmounted && s.variables()["HOSTLER_SHARES"] != "" {
 			return s.answer(c, "", "the shared folders are not mounted\n", 1), nil
@@ -61,4 +65,9 @@ func (g Guest) upload(s *script) error {
 		return err
 	}
 	return os.WriteFile(name, data, 0o644)
+}
+
+// killed is a file that says that a shell of a guest that pretends was killed.
+func (g Guest) killed(pid string) string {
+	return filepath.Join(g.VM.Dir.Guest(), "killed-"+filepath.Base(pid))
 }

@@ -116,6 +116,8 @@ func (g Guest) watchRunner(c command, s *script) (code int, err error) {
 	offset, _ := strconv.Atoi(vars["HOSTLER_OFFSET"])
 	seconds, _ := strconv.Atoi(vars["HOSTLER_WAIT"])
 	until := time.Now().Add(time.Duration(seconds) * time.Second)
+	s.pid = os.Getpid()
+	s.begin(c)
 	for {
 		state, err := g.runner()
 		switch {
@@ -130,6 +132,9 @@ func (g Guest) watchRunner(c command, s *script) (code int, err error) {
 		}
 		if now, err := g.VM.Dir.Holder(); err != nil || now != g.PID {
 			return 1, errLost
+		}
+		if _, err := os.Stat(g.killed(strconv.Itoa(s.pid))); err == nil {
+			return 255, nil
 		}
 		time.Sleep(poll)
 	}

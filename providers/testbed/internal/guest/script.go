@@ -16,6 +16,8 @@ import (
 type script struct {
 	mark, vars, text string
 	input            io.Reader // what the script itself shall read
+	pid              int       // of its shell; 0: there is none that could be killed
+	begun            bool
 }
 
 // loader begins the program by which the shell reads a script.
@@ -50,11 +52,11 @@ func (s *script) lines(words []string) []string {
 	return strings.Split(strings.TrimRight(s.text, "\n"), "\n")
 }
 
-// begin says that the script has begun, as the loader says it. There is no
-// process that a number would name.
+// begin says once that the script has begun, as the loader says it.
 func (s *script) begin(c command) {
-	if s != nil {
-		fmt.Fprintf(c.stdout, "%s begin 0\n", s.mark)
+	if s != nil && !s.begun {
+		fmt.Fprintf(c.stdout, "%s begin %d\n", s.mark, s.pid)
+		s.begun = true
 	}
 }
 
