@@ -10,6 +10,7 @@ import (
 
 	"hostler/hcl/addr"
 	"hostler/providers"
+	"hostler/providers/host/internal/carrier"
 	"hostler/providers/providertest"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
@@ -34,7 +35,7 @@ func TestConformance(t *testing.T) {
 	// well, one within a dictionary. All others are led through their lives
 	// beside the table of settings.
 	settings := map[string]any{"sleep": "never", "screen_saver": "never", "max_open_files": 65536, "dhcp_lease": "10m"}
-	want := with(wanted("4GiB", "20GiB", 2), settings)
+	want := carrying(with(wanted("4GiB", "20GiB", 2), settings))
 	other := with(want, map[string]any{
 		"sleep": "30m", "screen_saver": "1h", "max_open_files": 8192, "wake_on_lan": false,
 	}).GetAttr("settings")
@@ -60,7 +61,7 @@ func TestConformance(t *testing.T) {
 		Addr: addr.New("host", "mini"),
 		Want: want,
 		Changes: map[string]cty.Value{
-			"macos_guests": cty.NumberIntVal(0), "reserve": reserve("6GiB", "50GB"), "settings": other,
+			"macos_guests": cty.NumberIntVal(0), "reserve": reserve("6GiB", "50GB"), "settings": other, "serve": served(true, "admin"),
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"name":           edit("mini", "maxi"),
@@ -68,6 +69,18 @@ func TestConformance(t *testing.T) {
 			"reserve/memory": edit("4GiB", "1GiB"),
 			"reserve/disk":   edit("20GiB", "1GiB"),
 			"document":       edit("{", "{{"),
+			"serve/enabled":  edit(`"enabled": true`, `"enabled": false`),
+			"binary": func(w *providertest.World, _ cty.Value) error {
+				return os.WriteFile(w.Mac.Path(carrier.Binary), []byte("another"), 0o755)
+			},
+			"binary/mode": func(w *providertest.World, _ cty.Value) error {
+				return os.Chmod(w.Mac.Path(carrier.Binary), 0o700)
+			},
+			"binary/gone": func(w *providertest.World, _ cty.Value) error { return os.Remove(w.Mac.Path(carrier.Binary)) },
+			"service":     by("launchctl bootout gui/501/dev.hostler.serve"),
+			"service/plist": func(w *providertest.World, _ cty.Value) error {
+				return os.WriteFile(w.Mac.Path("/Users/admin/Library/LaunchAgents/dev.hostler.serve.plist"), []byte("<plist/>"), 0o644)
+			},
 			"settings/sleep": by("sudo pmset -a sleep 1"), "settings/screen_saver": by("defaults -currentHost delete com.apple.screensaver"),
 			"settings/max_open_files": by("sudo launchctl limit maxfiles 256"),
 			"settings/dhcp_lease":     by("sudo defaults write /Library/Preferences/SystemConfiguration/com.apple.InternetSharing.default bootpd -dict"),

@@ -69,7 +69,24 @@ func wanted(memory, disk string, guests int64) cty.Value {
 		"name": cty.NullVal(cty.String), "document": cty.NullVal(cty.String), "macos_guests": cty.NumberIntVal(guests),
 		"reserve":  cty.ObjectVal(map[string]cty.Value{"memory": cty.StringVal(memory), "disk": cty.StringVal(disk)}),
 		"settings": cty.NullVal(block().Nested("settings").Cty()),
+		"serve":    served(false), "binary": cty.NullVal(cty.String), "service": cty.NullVal(cty.String),
 	})
+}
+
+// served is the block serve.
+func served(enabled bool, clients ...string) cty.Value {
+	list := cty.NullVal(cty.List(cty.String))
+	for _, c := range clients {
+		list = cty.ListVal([]cty.Value{cty.StringVal(c)})
+	}
+	return cty.ObjectVal(map[string]cty.Value{"enabled": cty.BoolVal(enabled), "token": cty.NullVal(cty.String), "clients": list})
+}
+
+// carrying is a wanted host that carries the service.
+func carrying(host cty.Value, clients ...string) cty.Value {
+	attrs := host.AsValueMap()
+	attrs["serve"] = served(true, clients...)
+	return cty.ObjectVal(attrs)
 }
 
 // with is a wanted host with settings, by name.
@@ -151,7 +168,10 @@ func TestLifecycle(t *testing.T) {
     "memory": "4GiB",
     "disk": "20GiB"
   },
-  "macos_guests": 2
+  "macos_guests": 2,
+  "serve": {
+    "enabled": false
+  }
 }
 `
 	if string(data) != text {

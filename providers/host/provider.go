@@ -11,9 +11,11 @@ package host
 
 import (
 	"hostler/providers"
+	"hostler/providers/host/internal/carrier"
 	"hostler/providers/internal/hostsettings"
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/settings"
+	"hostler/providers/internal/tartcli"
 )
 
 // New returns the provider of host.
@@ -25,8 +27,10 @@ func New(env providers.Env) *providers.Provider {
 		Flaw:  func(h *Host) *string { return &h.Document },
 		ID:    func(h *Host) string { return h.Name },
 		What:  "host",
-		Keep:  func(from, to *Host) { to.Settings = from.Settings },
-	}, hostsettings.New(mac)}
+		Keep: func(from, to *Host) {
+			to.Settings, to.Binary, to.Service = from.Settings, from.Binary, from.Service
+		},
+	}, hostsettings.New(mac), carrier.New(mac), tartcli.New(mac)}
 	return &providers.Provider{Name: "host", Types: []*providers.Type{
 		providers.NewType(providers.Def[Host]{Schema: block(), CRUD: hosts, ID: hosts.ID}),
 	}}

@@ -2,11 +2,13 @@ package host
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
 	"hostler/providers/internal/hostsettings"
+	"hostler/providers/secret"
 )
 
 // appleLimit is how many macOS guests Apple's licence and its kernel let run
@@ -20,7 +22,17 @@ type Host struct {
 	Reserve     Reserve              `cty:"reserve" json:"reserve"`
 	MacOSGuests int                  `cty:"macos_guests" json:"macos_guests"`
 	Settings    *hostsettings.Values `cty:"settings" json:"-"`
+	Serve       Serve                `cty:"serve" json:"serve"`
 	Document    string               `cty:"document" json:"-"`
+	Binary      string               `cty:"binary" json:"-"`
+	Service     string               `cty:"service" json:"-"`
+}
+
+// Serve is the dispatch service.
+type Serve struct {
+	Enabled bool       `cty:"enabled" json:"enabled"`
+	Token   secret.Ref `cty:"token" json:"token,omitzero"`
+	Clients []string   `cty:"clients" json:"clients,omitempty"`
 }
 
 // Reserve is what macOS keeps for itself.
@@ -39,6 +51,8 @@ func block() *schema.Block {
 			{Name: "name", Type: schema.String, Computed: true, Doc: "The block's name."},
 			{Name: "document", Type: schema.String, Computed: true,
 				Doc: "\"ok\", or what is wrong with the document that the runtime reads; apply mends it."},
+			{Name: "binary", Type: schema.String, Computed: true, Doc: "The checksum of the hostler that the Mac carries, in /Users/Shared/hostler/bin."},
+			{Name: "service", Type: schema.String, Computed: true, Doc: "\"ok\", or what is wrong with the service's LaunchAgent; apply mends it."},
 		},
 		Blocks: []schema.Nested{{Mode: schema.Defaulted, Block: schema.Block{
 			Type: "reserve",
@@ -47,8 +61,26 @@ func block() *schema.Block {
 				{Name: "memory", Type: schema.Bytes, Default: cty.StringVal("4GiB"), Doc: "Memory that no VM gets."},
 				{Name: "disk", Type: schema.Bytes, Default: cty.StringVal("20GiB"), Doc: "Disk space below which no VM is started."},
 			},
+		}}, {Mode: schema.Defaulted, Block: schema.Block{
+			Type: "serve",
+			Doc:  "The dispatch service, which lends VMs to jobs: a LaunchAgent of the login user.",
+			Attrs: []schema.Attr{
+				{Name: "enabled", Type: schema.Bool, Default: cty.True, Doc: "Whether the Mac carries the service."},
+				{Name: "token", Type: schema.Secret, Doc: "How the service itself reaches GitHub, such as \"keychain:hostler\"; as the github block says when left out. It has no environment of yours, so env: references don't reach it."},
+				{Name: "clients", Type: schema.ListOf(schema.String), Check: accounts,
+					Doc: "Further accounts of the Mac that may ask for VMs, such as the one of the coordinator's runner."},
+			},
 		}}, hostsettings.Block()},
 	}
+}
+
+func accounts(v cty.Value) error {
+	for i, e := range v.AsValueSlice() {
+		if !regexp.MustCompile(`^[a-z_][a-z0-9_.-]*$`).MatchString(e.AsString()) {
+			return cty.IndexIntPath(i).NewErrorf("%q is no account's short name", e.AsString())
+		}
+	}
+	return nil
 }
 
 func guests(v cty.Value) error {

@@ -187,6 +187,15 @@ func (m *Machine) Folder(p string, perm fs.FileMode) error {
 	return m.inMac(os.Chmod(name, perm), p)
 }
 
+// Chmod gives a file a mode.
+func (m *Machine) Chmod(p string, perm fs.FileMode) error {
+	name, err := m.local(p)
+	if err != nil {
+		return err
+	}
+	return m.inMac(os.Chmod(name, perm), p)
+}
+
 // Rename moves a file onto another of the same file system.
 func (m *Machine) Rename(from, to string) error {
 	a, err := m.local(from)

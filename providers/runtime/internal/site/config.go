@@ -19,6 +19,7 @@ import (
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/settings"
 	"hostler/providers/runtime"
+	"hostler/providers/secret"
 )
 
 // Configuration is what apply has installed on the Mac: what is lent, the
@@ -45,7 +46,8 @@ type Host struct {
 	} `json:"reserve"`
 	Guests int `json:"macos_guests"`
 	Serve  struct {
-		Clients []string `json:"clients"`
+		Clients []string   `json:"clients"`
+		Token   secret.Ref `json:"token"`
 	} `json:"serve"`
 }
 
@@ -108,6 +110,9 @@ func (m Mac) Configure() (c Configuration, err error) {
 		return c, nil
 	case err == nil && flaw != settings.Sound:
 		err = fmt.Errorf("%s: %s; hostler apply mends it", store.Path(ghaccess.File), flaw)
+	}
+	if token := c.Host.Serve.Token; !token.IsZero() {
+		a.Token, a.App = token, nil
 	}
 	c.Access = &a
 	return c, err
