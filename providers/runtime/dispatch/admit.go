@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"hostler/providers/internal/tartcli"
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/runtime/queue"
 )
@@ -28,6 +29,9 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 	snap.Tickets = s.present(snap.Tickets)
 	now := s.Now()
 	sit, err := s.Situate(ctx, snap, s.limits.whole, func(ctx context.Context) ([]queue.Holding, error) { return s.lookAround(ctx, snap, now) })
+	if hopeless(err) {
+		return false, errors.Join(err, s.refuseAll(snap.Tickets, err))
+	}
 	if err != nil {
 		s.tellAll(snap.Tickets, err)
 		return false, err
@@ -59,6 +63,19 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 		}
 	}
 	return len(d.Waits) > 0, nil
+}
+
+// hopeless reports whether nothing can be lent until somebody mends the Mac.
+func hopeless(err error) bool {
+	return tartcli.Is(err, tartcli.Missing) || tartcli.Is(err, tartcli.TooOld) || tartcli.Is(err, tartcli.BadHome)
+}
+
+func (s *Service) refuseAll(tickets []ledger.Ticket, why error) (err error) {
+	for _, t := range tickets {
+		err = errors.Join(err, s.ledger.Withdraw(t.ID))
+		s.tell(t.ID, Update{Refused: why.Error()})
+	}
+	return err
 }
 
 // grant lends, unless the ticket was withdrawn meanwhile.

@@ -87,6 +87,19 @@ func (b *bed) tart(args ...string) {
 	}
 }
 
+// background starts a tart that goes on until the Mac is restarted.
+func (b *bed) background(args ...string) {
+	b.t.Helper()
+	c := exec.Command(b.mac.Tool("tart"), args...)
+	c.Env = b.mac.Environ()
+	must(b.t, c.Start())
+	go c.Wait()
+	b.until("it runs", func() bool {
+		vms, err := b.mac.VMs()
+		return err == nil && slices.ContainsFunc(vms, func(v testbed.VM) bool { return v.Name == args[1] && v.State == "running" })
+	})
+}
+
 func (b *bed) install(name string, doc any) {
 	b.t.Helper()
 	m := macOf(Options{Env: b.env})

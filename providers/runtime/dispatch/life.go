@@ -103,7 +103,7 @@ func (l *life) enter(ctx context.Context, lease ledger.Lease, m move, ev event, 
 		switch {
 		case end != nil:
 			r.End = end
-			r.Requeue = m.again && r.Ticket.Tries+1 < tries
+			r.Requeue = m.again && (ev == contended || r.Ticket.Tries+1 < tries)
 			r.Deadline = now
 		case m.to == ledger.Working:
 			r.Deadline = now.Add(r.Timeout + l.s.limits.Grace)
@@ -120,6 +120,7 @@ func (l *life) enter(ctx context.Context, lease ledger.Lease, m move, ev event, 
 	}
 	if end != nil && ev == contended {
 		err = l.s.ledger.SetState(func(st *ledger.State) { st.Contended = now.Add(l.s.limits.Contend) })
+		time.AfterFunc(l.s.limits.Contend, l.s.poke)
 	}
 	if end != nil && end.Class == ledger.Deprecated {
 		err = l.s.ledger.SetState(func(st *ledger.State) {
@@ -188,7 +189,7 @@ func (l *life) over(ctx context.Context, lease ledger.Lease) error {
 		return lease, l.s.ledger.Release(l.id, l.s.Now())
 	})
 	if lease.Requeue {
-		l.s.tell(l.ticket, Update{Reason: "its VM did not come up, and another one is tried: " + lease.End.Reason})
+		l.s.tell(l.ticket, Update{Reason: "its VM did not come up, another one is tried: " + lease.End.Reason})
 	}
 	return err
 }

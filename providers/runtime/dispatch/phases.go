@@ -232,8 +232,9 @@ func (l *life) enlist(ctx context.Context, lease ledger.Lease) error {
 			}
 			return runner.Start(ctx, l.guest, jit)
 		}
-		if hub.Permanent(err) {
-			return err
+		if hub.Permanent(err) { // there is no runner, then
+			_, unwritten := l.note(ctx, func(lease *ledger.Lease) { lease.Name, lease.Label = "", "" })
+			return errors.Join(err, unwritten)
 		}
 		l.s.tell(l.ticket, Update{Lease: l.id, Phase: lease.Phase, Reason: err.Error()})
 		if !l.s.rest(ctx, n) {

@@ -267,8 +267,8 @@ func (l *Ledger) Change(id string, change func(*Lease) error) (lease Lease, err 
 	return lease, err
 }
 
-// Release moves a lease to history. One that is to be requeued leaves its
-// ticket in the queue, where that stood before.
+// Release moves a lease to history. One that is to be requeued leaves its ticket
+// in the queue, where that stood before; it counts as a try if it failed.
 func (l *Ledger) Release(id string, at time.Time) error {
 	return l.write(func(tx *bbolt.Tx) error {
 		lease, err := get[Lease](tx, leases, id)
@@ -278,7 +278,9 @@ func (l *Ledger) Release(id string, at time.Time) error {
 		lease.Released = at
 		if lease.Requeue {
 			t := lease.Ticket
-			t.Tries++
+			if lease.End != nil && lease.End.Class != Withdrawn {
+				t.Tries++
+			}
 			if err := put(tx, tickets, t.ID, t); err != nil {
 				return err
 			}

@@ -30,7 +30,7 @@ type Ticket struct {
 	Share    bool      `json:"share,omitempty"` // the runner carries the profile's labels, too
 	Enqueued time.Time `json:"enqueued"`
 	Deadline time.Time `json:"deadline"`        // of the wait
-	Tries    int       `json:"tries,omitempty"` // leases that it had, and gave back
+	Tries    int       `json:"tries,omitempty"` // leases that failed
 }
 
 // Phase is how far a lease has come.
