@@ -26,20 +26,30 @@ type rehearsal struct {
 	mac   *testbed.Mac
 	cfg   *hcl.Config
 	flags applyFlags
+	jobs  jobFlags
 	acts  int
 }
 
 func rehearse(a *app, f *pflag.FlagSet) func([]string) error {
 	var vars varFlags
 	var keep string
+	var jobs jobFlags
 	memory := schema.Size(16 << 30)
 	cpus := 10
 	vars.register(f)
 	f.StringVar(&keep, "keep", "", "keep the simulated Mac in `DIR`, which must not exist yet")
 	f.TextVar(&memory, "memory", memory, "the simulated Mac's memory")
 	f.IntVar(&cpus, "cpus", cpus, "the simulated Mac's CPUs")
+	f.IntVar(&jobs.count, "jobs", 0, "after apply, have so many jobs (`N`) go through the dispatch")
+	f.Float64Var(&jobs.pace, "pace", 0, "give VMs and jobs the times of a real Mac, passed so many times (`X`) as fast; else both are short")
 	return func(args []string) error {
 		switch {
+		case jobs.count < 0 || jobs.count > 1000:
+			return usageError("--jobs is a number of jobs, 1000 at most")
+		case jobs.pace < 0 || jobs.pace > 0 && jobs.pace < 1:
+			return usageError("--pace is how many times as fast time passes, 1 at least")
+		case jobs.pace > 0 && jobs.count == 0:
+			return usageError("--pace concerns the jobs; add --jobs N")
 		case len(args) > 1:
 			return usageError("rehearse takes one folder at most")
 		case len(args) == 1:
@@ -56,13 +66,13 @@ func rehearse(a *app, f *pflag.FlagSet) func([]string) error {
 			defer os.RemoveAll(tmp)
 			keep = filepath.Join(tmp, "mac")
 		}
-		return a.rehearseIn(keep, vars, testbed.Spec{Memory: uint64(memory), CPUs: cpus})
+		return a.rehearseIn(keep, vars, jobs, testbed.Spec{Memory: uint64(memory), CPUs: cpus})
 	}
 }
 
 // rehearseIn makes a simulated Mac in dir and plays the whole life of the
 // configuration on it.
-func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
+func (a *app) rehearseIn(dir string, vars varFlags, jobs jobFlags, spec testbed.Spec) error {
 	exe, err := os.Executable()
 	if err != nil {
 		return err
@@ -79,7 +89,7 @@ func (a *app) rehearseIn(dir string, vars varFlags, spec testbed.Spec) error {
 	if err != nil {
 		return err
 	}
-	r := &rehearsal{mac: mac, flags: applyFlags{auto: true, shown: true}}
+	r := &rehearsal{mac: mac, jobs: jobs, flags: applyFlags{auto: true, shown: true}}
 	// The files are read first for the names of their secrets.
 	environ := append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken)
 	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: environ, Root: mac.Root(), Web: web})
@@ -156,6 +166,11 @@ func (r *rehearsal) pretend(environ []string) []string {
 			attrs["api_url"] = cty.StringVal("https://api.github.com/")
 			attrs["app"] = cty.NullVal(attrs["app"].Type())
 		}
+		if b.Addr.Type == "host" { // its service reaches GitHub as the github block says
+			serve := attrs["serve"].AsValueMap()
+			serve["token"] = cty.NullVal(cty.String)
+			attrs["serve"] = cty.ObjectVal(serve)
+		}
 		b.Value = cty.ObjectVal(attrs)
 	}
 	return environ
@@ -224,6 +239,12 @@ func (r *rehearsal) play() error {
 	r.act("A second plan")
 	if err := r.settled(); err != nil {
 		return err
+	}
+	if r.jobs.count > 0 {
+		r.act(fmt.Sprintf("%d jobs", r.jobs.count))
+		if err := r.rehearseJobs(r.jobs); err != nil {
+			return err
+		}
 	}
 	r.act("Somebody meddles with the Mac")
 	meddled, err := r.meddle()

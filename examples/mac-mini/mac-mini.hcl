@@ -13,6 +13,12 @@ host "mini" {
   }
   macos_guests = 2
 
+  # The dispatch service: a LaunchAgent that lends VMs to jobs. Store its token
+  # with: security add-generic-password -U -s hostler -a "$USER" -w
+  serve {
+    token = "keychain:hostler"
+  }
+
   # A host never sleeps, comes back after a power cut, and leaves its disk to the
   # jobs. Settings that are not named stay as they are.
   settings {

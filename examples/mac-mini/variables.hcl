@@ -1,3 +1,9 @@
+variable "owner" {
+  type        = string
+  description = "The GitHub organization, or OWNER/REPOSITORY for a single one."
+  default     = "my-organization"
+}
+
 variable "checkouts" {
   type        = string
   description = "Folder that holds the checkouts of the repositories below."

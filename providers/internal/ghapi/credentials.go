@@ -38,6 +38,13 @@ type credentials struct {
 	expires time.Time // zero: never
 }
 
+// CredentialError is a credential that can't be read on this machine: nothing
+// was asked of GitHub.
+type CredentialError struct{ Err error }
+
+func (e *CredentialError) Error() string { return e.Err.Error() }
+func (e *CredentialError) Unwrap() error { return e.Err }
+
 // early is how long before its end a token is renewed.
 const early = 5 * time.Minute
 
@@ -80,7 +87,7 @@ func (c *credentials) personal(ctx context.Context) (secret.Value, error) {
 	if !c.access.Token.IsZero() {
 		v, err := c.machine.Secret(ctx, c.access.Token)
 		if err != nil {
-			return v, fmt.Errorf("the token for GitHub can't be read from %s: %w", c.access.Token, err)
+			return v, &CredentialError{fmt.Errorf("the token for GitHub can't be read from %s: %w", c.access.Token, err)}
 		}
 		return v, nil
 	}
@@ -97,7 +104,7 @@ func (c *credentials) personal(ctx context.Context) (secret.Value, error) {
 		return secret.Value{}, err
 	}
 	if err != nil || len(token) == 0 {
-		return secret.Value{}, errors.New("there is no token for GitHub: set GITHUB_TOKEN, log in with `gh auth login`, or write token in the github block")
+		return secret.Value{}, &CredentialError{errors.New("there is no token for GitHub: set GITHUB_TOKEN, log in with `gh auth login`, or write token in the github block")}
 	}
 	return secret.NewValue(string(token)), nil
 }

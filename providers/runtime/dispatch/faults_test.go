@@ -128,6 +128,13 @@ func TestTroubleAtGitHub(t *testing.T) {
 			t.Error("the token is in the error")
 		}
 	})
+	t.Run("no token", func(t *testing.T) {
+		b := newBed(t)
+		b.install("github.json", map[string]any{"owner": "acme", "api_url": "https://api.github.com/", "token": "file:~/none"})
+		b.serve()
+		b.refused("small", Failed, "the token for GitHub can't be read from file:~/none")
+		b.empty()
+	})
 	t.Run("not configured", func(t *testing.T) {
 		b := newBed(t)
 		must(t, os.Remove(b.mac.Path("/Users/admin/Library/Application Support/hostler/github.json")))

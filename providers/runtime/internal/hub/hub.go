@@ -120,5 +120,5 @@ func Busy(err error) bool { return ghapi.Busy(err) }
 // Permanent reports whether GitHub will say the same again.
 func Permanent(err error) bool {
 	s := ghapi.Status(err)
-	return slices.Contains([]int{400, 401, 403, 404, 422}, s) || errors.As(err, new(*accessError))
+	return slices.Contains([]int{400, 401, 403, 404, 422}, s) || errors.As(err, new(*accessError)) || errors.As(err, new(*ghapi.CredentialError))
 }
