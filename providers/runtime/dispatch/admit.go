@@ -6,14 +6,16 @@ import (
 	"time"
 
 	"hostler/providers/internal/tartcli"
+	"hostler/providers/runtime"
+	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/runtime/queue"
 )
 
-// foreign is what runs on the Mac and is not lent.
-type foreign struct {
-	vms []queue.Holding
-	at  time.Time
+// sight is what was seen round what is lent.
+type sight struct {
+	site.Surroundings
+	at time.Time
 }
 
 // stale is how old a look at what else runs may be.
@@ -28,7 +30,7 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 	}
 	snap.Tickets = s.present(snap.Tickets)
 	now := s.Now()
-	sit, err := s.Situate(ctx, snap, s.limits.whole, func(ctx context.Context) ([]queue.Holding, error) { return s.lookAround(ctx, snap, now) })
+	sit, err := s.Situate(ctx, snap, s.limits.whole, func(ctx context.Context) (site.Surroundings, error) { return s.lookAround(ctx, snap, now) })
 	if hopeless(err) {
 		return false, errors.Join(err, s.refuseAll(snap.Tickets, err))
 	}
@@ -52,17 +54,21 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 	}
 	for _, id := range d.Grants {
 		p := sit.Profiles[profile[id]]
-		lease := ledger.Lease{
-			Demand: sit.Demands[p.Name], Image: p.VM, Boot: s.boot, Timeout: time.Duration(p.Timeout),
-			Granted: s.Now(), Deadline: s.Now().Add(s.limits.whole(time.Duration(p.Timeout))),
-		}
-		lease.Enter(ledger.Reserved, lease.Granted, "")
-		if err := s.grant(ctx, id, lease); err != nil {
+		if err := s.grant(ctx, id, s.draft(p, sit.Demands[p.Name])); err != nil {
 			s.tellAll(snap.Tickets, err)
 			return false, err
 		}
 	}
 	return len(d.Waits) > 0, nil
+}
+
+// draft is the lease of a VM of the profile, as it begins.
+func (s *Service) draft(p runtime.Profile, d ledger.Demand) ledger.Lease {
+	now := s.Now()
+	l := ledger.Lease{Demand: d, Image: p.VM, Boot: s.boot, Timeout: time.Duration(p.Timeout), Granted: now}
+	l.Deadline = now.Add(s.limits.whole(l.Timeout))
+	l.Enter(ledger.Reserved, now, "")
+	return l
 }
 
 // hopeless reports whether nothing can be lent until somebody mends the Mac.
@@ -92,22 +98,22 @@ func (s *Service) grant(ctx context.Context, ticket string, lease ledger.Lease) 
 	return err
 }
 
-// lookAround is Running, looked at not too long ago.
-func (s *Service) lookAround(ctx context.Context, snap ledger.Snapshot, now time.Time) ([]queue.Holding, error) {
+// lookAround is Look, not too long ago.
+func (s *Service) lookAround(ctx context.Context, snap ledger.Snapshot, now time.Time) (site.Surroundings, error) {
 	s.mu.Lock()
-	have := s.others
+	have := s.seen
 	s.mu.Unlock()
 	if age := now.Sub(have.at); !have.at.IsZero() && age >= 0 && age < stale {
-		return have.vms, nil
+		return have.Surroundings, nil
 	}
-	vms, err := s.Running(ctx, snap)
+	around, err := s.Look(ctx, snap)
 	if err != nil {
-		return nil, err
+		return around, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.others = foreign{vms, now}
-	return vms, nil
+	s.seen = sight{around, now}
+	return around, nil
 }
 
 // present withdraws the tickets of those who went away and did not come back,

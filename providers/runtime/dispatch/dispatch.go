@@ -38,7 +38,6 @@ import (
 	"hostler/providers/runtime/internal/hub"
 	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/ledger"
-	"hostler/providers/runtime/queue"
 )
 
 // Limits are what things may take. A zero one is its default.
@@ -107,7 +106,7 @@ func Situate(ctx context.Context, o Options, snap ledger.Snapshot) (site.Situati
 	if err != nil {
 		return site.Situation{}, conf, err
 	}
-	sit, err := m.Situate(ctx, snap, o.Limits.orDefault().whole, func(ctx context.Context) ([]queue.Holding, error) { return m.Running(ctx, snap) })
+	sit, err := m.Situate(ctx, snap, o.Limits.orDefault().whole, func(ctx context.Context) (site.Surroundings, error) { return m.Look(ctx, snap) })
 	return sit, conf, err
 }
 
@@ -137,7 +136,7 @@ type Service struct {
 	lives    map[string]*life   // by lease
 	living   sync.WaitGroup     // of lives
 	granting sync.Mutex         // from the grant of a ticket to the life of its lease
-	others   foreign            // what else runs, as it was looked at last
+	seen     sight              // the Mac round what is lent
 }
 
 // errStopping ends what the service does; VMs go on.

@@ -33,7 +33,7 @@ const (
 // bed is a simulated Mac on which hostler has applied something, and its
 // GitHub.
 type bed struct {
-	t      *testing.T
+	t      testing.TB
 	mac    *testbed.Mac
 	gh     *testbed.GitHub
 	env    providers.Env
@@ -44,7 +44,7 @@ type bed struct {
 
 // newBed has the profiles mac (8 GiB, macOS), big (10 GiB, Linux) and small
 // (2 GiB, Linux) on a Mac that lends 12 GiB.
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 * gib, CPUs: 10})
 	must(t, err)
@@ -71,7 +71,7 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-func must(t *testing.T, errs ...error) {
+func must(t testing.TB, errs ...error) {
 	t.Helper()
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)

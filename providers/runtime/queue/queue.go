@@ -109,6 +109,7 @@ func Admit(now time.Time, mac Mac, holdings []Holding, tickets []Ticket) Decisio
 	slices.SortStableFunc(queue, func(a, b Ticket) int {
 		return cmp.Or(cmp.Compare(b.rank(now), a.rank(now)), a.Enqueued.Compare(b.Enqueued), len(a.ID)-len(b.ID), strings.Compare(a.ID, b.ID))
 	})
+	holdings = slices.Clone(holdings)
 	used := usage(holdings)
 	var head *Ticket
 	var start time.Time // by which the head starts for sure
@@ -141,7 +142,7 @@ func Admit(now time.Time, mac Mac, holdings []Holding, tickets []Ticket) Decisio
 		}
 		d.Grants = append(d.Grants, t.ID)
 		used = plus(used, t.Needs)
-		holdings = append(slices.Clip(holdings), Holding{Name: t.ID, Takes: t.Needs, Ends: now.Add(t.Lasts)})
+		holdings = append(holdings, Holding{Name: t.ID, Takes: t.Needs, Ends: now.Add(t.Lasts)})
 	}
 	return d
 }

@@ -33,9 +33,9 @@ type Situation struct {
 }
 
 // Situate puts together what is lent, what runs, and who waits. whole is the
-// longest that a lease can last for a job of some length; others are what runs
-// and is not lent.
-func (m Mac) Situate(ctx context.Context, snap ledger.Snapshot, whole func(time.Duration) time.Duration, others func(context.Context) ([]queue.Holding, error)) (Situation, error) {
+// longest that a lease can last for a job of some length; look is Look, or a
+// look that is not old.
+func (m Mac) Situate(ctx context.Context, snap ledger.Snapshot, whole func(time.Duration) time.Duration, look func(context.Context) (Surroundings, error)) (Situation, error) {
 	var out Situation
 	conf, err := m.Configure()
 	if err != nil {
@@ -45,17 +45,17 @@ func (m Mac) Situate(ctx context.Context, snap ledger.Snapshot, whole func(time.
 	if err != nil {
 		return out, err
 	}
-	total, free, err := m.Room(ctx, "~")
+	now, err := look(ctx)
 	if err != nil {
 		return out, err
 	}
 	less := func(a, b uint64) uint64 { return a - min(a, b) }
 	out.Mac = queue.Mac{
-		Capacity:  queue.Vector{Memory: less(facts.Memory, uint64(conf.Host.Reserve.Memory)), Guests: conf.Host.Guests, Disk: less(total, uint64(conf.Host.Reserve.Disk))},
+		Capacity:  queue.Vector{Memory: less(facts.Memory, uint64(conf.Host.Reserve.Memory)), Guests: conf.Host.Guests, Disk: less(now.Total, uint64(conf.Host.Reserve.Disk))},
 		Draining:  snap.State.Draining,
 		Contended: snap.State.Contended,
 	}
-	out.Holdings = append(out.Holdings, queue.Holding{Name: "what is on the disk", Takes: queue.Vector{Disk: total - free}})
+	out.Holdings = append(out.Holdings, queue.Holding{Name: "what is on the disk", Takes: queue.Vector{Disk: now.Total - now.Free}})
 	for _, l := range snap.Leases {
 		h := l.Holds()
 		out.Holdings = append(out.Holdings, queue.Holding{
@@ -66,11 +66,7 @@ func (m Mac) Situate(ctx context.Context, snap ledger.Snapshot, whole func(time.
 	for _, q := range snap.Quarantine {
 		out.Holdings = append(out.Holdings, queue.Holding{Name: "VM " + q.VM + ", which is in quarantine", Takes: queue.Vector{Memory: q.Demand.Memory, Guests: q.Demand.Guests}})
 	}
-	also, err := others(ctx)
-	if err != nil {
-		return out, err
-	}
-	out.Holdings = append(out.Holdings, also...)
+	out.Holdings = append(out.Holdings, now.VMs...)
 	out.Profiles, out.Demands = conf.Profiles, map[string]ledger.Demand{}
 	for _, t := range snap.Tickets {
 		out.Tickets = append(out.Tickets, m.ticket(&out, t, snap.State, whole))
@@ -117,11 +113,21 @@ func (m Mac) demand(p runtime.Profile) (ledger.Demand, error) {
 	return d, nil
 }
 
-// Running looks for VMs that run and are not lent: they take room as well.
-func (m Mac) Running(ctx context.Context, snap ledger.Snapshot) ([]queue.Holding, error) {
+// Surroundings are what takes room on the Mac and is not lent: VMs that run, and
+// what is on the disk. Total and Free are bytes of the disk.
+type Surroundings struct {
+	VMs         []queue.Holding
+	Total, Free uint64
+}
+
+// Look looks at the surroundings of what is lent.
+func (m Mac) Look(ctx context.Context, snap ledger.Snapshot) (out Surroundings, err error) {
+	if out.Total, out.Free, err = m.Room(ctx, "~"); err != nil {
+		return out, err
+	}
 	list, err := m.Tart.Relist(ctx)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	known := map[string]bool{}
 	for _, l := range snap.Leases {
@@ -130,7 +136,6 @@ func (m Mac) Running(ctx context.Context, snap ledger.Snapshot) ([]queue.Holding
 	for _, q := range snap.Quarantine {
 		known[q.VM] = true
 	}
-	var out []queue.Holding
 	for name, vm := range list.Local {
 		if vm.State != "running" || known[name] {
 			continue
@@ -142,7 +147,7 @@ func (m Mac) Running(ctx context.Context, snap ledger.Snapshot) ([]queue.Holding
 				h.Takes.Guests = 1
 			}
 		}
-		out = append(out, h)
+		out.VMs = append(out.VMs, h)
 	}
 	return out, nil
 }
