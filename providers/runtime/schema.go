@@ -164,6 +164,9 @@ func mountedOnce(v cty.Value) error {
 	seen := map[string]bool{}
 	for i, m := range v.AsValueSlice() {
 		name := m.GetAttr("name").AsString()
+		if name == "cache" {
+			return schema.At(cty.IndexIntPath(i).GetAttr("name"), "the folder cache is that of the profile's cache; call the mount otherwise")
+		}
 		if seen[name] {
 			return schema.At(cty.IndexIntPath(i).GetAttr("name"), "two mounts are called %q; the VM would only see the last one", name)
 		}

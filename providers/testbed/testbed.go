@@ -29,6 +29,7 @@ import (
 	"hostler/providers/testbed/internal/launchd"
 	"hostler/providers/testbed/internal/mac"
 	"hostler/providers/testbed/internal/macos"
+	"hostler/providers/testbed/internal/macos/copies"
 	"hostler/providers/testbed/internal/macos/prefs"
 	"hostler/providers/testbed/internal/tart"
 )
@@ -71,6 +72,8 @@ func tools() []tool {
 		{"plutil", "/usr/bin/plutil", macos.Plutil, macos.PlutilMutates},
 		{"install", "/usr/bin/install", macos.Install, always},
 		{"rm", "/bin/rm", macos.Rm, always},
+		{"cp", "/bin/cp", copies.Cp, always},
+		{"du", "/usr/bin/du", copies.Du, never},
 		{"pmset", "/usr/bin/pmset", macos.Pmset, having("-a", "-b", "-c")},
 		{"systemsetup", "/usr/sbin/systemsetup", macos.Systemsetup, having("-setrestartfreeze", "-setusingnetworktime", "-settimezone")},
 		{"scutil", "/usr/sbin/scutil", macos.Scutil, having("--set")},

@@ -65,12 +65,15 @@ func (m *Machine) List(p string) ([]string, error) {
 	return names, m.inMac(err, p)
 }
 
-// Append adds to the end of a file, which is made as needed. It is not synced:
-// for logs.
+// Append adds to the end of a file, which is made as needed, with its folder. It
+// is not synced: for logs.
 func (m *Machine) Append(p string, data []byte, perm fs.FileMode) error {
 	name, err := m.local(p)
 	if err != nil {
 		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return m.inMac(err, p)
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, perm)
 	if err != nil {

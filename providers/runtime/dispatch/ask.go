@@ -144,7 +144,7 @@ func (s *Service) enqueue(r Request) (ledger.Ticket, *ledger.Lease, error) {
 func unknown(c site.Configuration, profile string) error {
 	hint := "there is none yet; add one and apply"
 	if names := c.Names(); len(names) > 0 {
-		hint = fmt.Sprintf("there are %s", list(names))
+		hint = fmt.Sprintf("there are %s", strings.Join(names, ", "))
 		if near := schema.Nearest(profile, names); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
@@ -227,12 +227,4 @@ func (s *Service) handover(l ledger.Lease) *Handover {
 		h.Host = conf.Host.Name
 	}
 	return h
-}
-
-// list names things for people: "a, b and c".
-func list(names []string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }

@@ -35,8 +35,10 @@ import (
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/settings"
 	"hostler/providers/internal/tartcli"
+	"hostler/providers/runtime/internal/cache"
 	"hostler/providers/runtime/internal/hub"
 	"hostler/providers/runtime/internal/site"
+	"hostler/providers/runtime/internal/vm"
 	"hostler/providers/runtime/ledger"
 )
 
@@ -126,6 +128,7 @@ type Service struct {
 	limits Limits
 	ledger *ledger.Ledger
 	hub    *hub.Hub
+	vms    vm.Maker
 	log    *slog.Logger
 	boot   string // of the Mac
 	began  time.Time
@@ -149,6 +152,7 @@ func New(o Options) (*Service, error) {
 		Mac: macOf(o), limits: o.Limits.orDefault(), log: o.Env.Log,
 		wake: make(chan struct{}, 1), asking: map[string]*asking{}, lives: map[string]*life{},
 	}
+	s.vms = vm.Maker{Mac: s.Mac, Caches: &cache.Store{Mac: s.Machine, Now: s.Now}}
 	s.hub = &hub.Hub{Mac: s.Machine, Web: o.Env.Web, Now: s.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -284,9 +288,8 @@ func (s *Service) Release(id string, job ledger.Job) error {
 // cancel ends a lease that lives.
 func (s *Service) cancel(id string) {
 	s.mu.Lock()
-	l := s.lives[id]
-	s.mu.Unlock()
-	if l != nil {
+	defer s.mu.Unlock()
+	if l := s.lives[id]; l != nil {
 		l.stop(errCancelled)
 	}
 }

@@ -40,7 +40,7 @@ func TestBadWishes(t *testing.T) {
 	must(t, os.WriteFile(b.mac.Path("/Users/admin/Library/Application Support/hostler/profiles/torn.json"), []byte("{"), 0o600))
 	s := b.serve()
 	b.refused("smal", Unknown, `did you mean "small"?`)
-	b.refused("nothing-like-it", Unknown, "there are bare, big, huge, mac, small and twin")
+	b.refused("nothing-like-it", Unknown, "there are bare, big, huge, mac, small, twin")
 	b.refused("torn", Broken, "hostler apply mends it")
 	b.refused("huge", Refused, "needs 13 GiB of memory, 12 GiB free at all")
 	b.refused("bare", Refused, "hostler apply builds it")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"strings"
 	"time"
 
 	"hostler/providers/internal/guest"
@@ -81,46 +80,18 @@ func (l *life) clone(ctx context.Context, lease ledger.Lease) (event, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := l.s.Tart.Delete(ctx, lease.VM); err != nil {
-		return "", err
-	}
-	if err := l.s.Tart.Clone(ctx, lease.Image, lease.VM); err != nil {
-		return "", err
-	}
-	return "", l.s.Tart.Configure(ctx, lease.VM, tartcli.Patch{CPUs: p.CPUs, Memory: lease.Demand.Memory, RandomMAC: true, RandomSerial: true})
+	note, err := l.s.vms.Make(ctx, lease, p)
+	l.keep("ready.log", lines(note))
+	return "", err
 }
 
 // spec is how the lease's VM is run and reached.
 func (l *life) spec(lease ledger.Lease) (guest.Spec, error) {
-	s := guest.Spec{
-		VM: lease.VM, Log: path.Join(folder(lease.ID), "boot.log"), Now: l.s.Now,
-		Limits: guest.Limits{Contact: l.s.limits.Boot, Steady: time.Nanosecond},
-	}
 	p, _, err := l.profile(lease)
 	if err != nil {
-		return s, err
+		return guest.Spec{}, err
 	}
-	s.Options = options(p)
-	return s, nil
-}
-
-// options are those of tart run.
-func options(p runtime.Profile) []string {
-	var out []string
-	if p.Network == "softnet" {
-		out = append(out, "--net-softnet")
-		if len(p.Allow) > 0 {
-			out = append(out, "--net-softnet-allow="+strings.Join(p.Allow, ","))
-		}
-	}
-	for _, m := range p.Mounts {
-		dir := m.Name + ":" + m.Path
-		if m.ReadOnly {
-			dir += ":ro"
-		}
-		out = append(out, "--dir="+dir)
-	}
-	return out
+	return l.s.vms.Spec(lease, p, path.Join(folder(lease.ID), "boot.log"), l.s.limits.Boot)
 }
 
 // start starts the VM, or finds it running already.
@@ -152,8 +123,8 @@ func (l *life) adopt(lease ledger.Lease) error {
 		return nil
 	}
 	spec, err := l.spec(lease)
-	if err != nil { // the profile was removed; what runs needs no options
-		spec.Options = nil
+	if err != nil { // the profile was removed; what runs needs no more than its name
+		spec = guest.Spec{VM: lease.VM, Log: path.Join(folder(lease.ID), "boot.log"), Now: l.s.Now}
 	}
 	if lease.Boot != l.s.boot {
 		return &tartcli.Error{Kind: tartcli.NotRunning, Op: "run", VM: lease.VM, Text: "the Mac was restarted"}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"path"
 	"time"
 
 	"hostler/providers/internal/guest"
@@ -49,6 +50,9 @@ func (l *life) step(ctx context.Context, lease *ledger.Lease) (err error) {
 		l.s.poke()
 	}
 	if !lease.DiskBack {
+		if err := l.settleCache(in, *lease); err != nil {
+			return err
+		}
 		if err := l.s.Tart.Delete(in, lease.VM); err != nil {
 			return err
 		}
@@ -67,6 +71,22 @@ func (l *life) step(ctx context.Context, lease *ledger.Lease) (err error) {
 	return err
 }
 
+// settleCache decides about what the job left in its copy of the cache.
+func (l *life) settleCache(ctx context.Context, lease ledger.Lease) error {
+	p, _, err := l.profile(lease)
+	note, err := l.s.vms.Settle(ctx, lease, p, err == nil)
+	l.keep("teardown.log", lines(note))
+	return err
+}
+
+// lines is a text as what is kept of it.
+func lines(text string) []byte {
+	if text == "" {
+		return nil
+	}
+	return []byte(text + "\n")
+}
+
 // halt stops the VM if it runs, and proves that. What the runner has to say is
 // fetched before.
 func (l *life) halt(ctx context.Context, lease ledger.Lease) error {
@@ -82,8 +102,7 @@ func (l *life) halt(ctx context.Context, lease ledger.Lease) error {
 		return l.guest.Stop(ctx)
 	}
 	if l.guest == nil || l.guestEnded() {
-		spec, _ := l.spec(lease)
-		spec.Options = nil
+		spec := guest.Spec{VM: lease.VM, Log: path.Join(folder(lease.ID), "boot.log"), Now: l.s.Now}
 		if l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, spec, guest.Mark{}); err != nil {
 			return err
 		}
