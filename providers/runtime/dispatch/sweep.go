@@ -25,11 +25,8 @@ func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	return found, errors.Join(err, unread)
 }
 
-// History is what is kept of leases that are over, and of their logs.
-const (
-	historyDays = 14
-	historyMost = 1000
-)
+// What is kept of leases that are over, with their logs.
+const historyDays, historyMost = 14, 1000
 
 // prune forgets old leases, and removes their logs.
 func (s *Service) prune() {
