@@ -144,7 +144,10 @@ func teardown(a *app, f *pflag.FlagSet) func([]string) error {
 
 func (a *app) proved(left []ledger.Lease) error {
 	if a.json {
-		return a.printJSON(left)
+		if err := a.printJSON(left); err != nil || len(left) == 0 {
+			return err
+		}
+		return exitCode(exitError)
 	}
 	if len(left) == 0 {
 		fmt.Fprintln(a.stdout, "Nothing is left: no ticket, no VM, no runner. hostler resume lends again.")
