@@ -32,28 +32,27 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 	now := s.Now()
 	sit, err := s.Situate(ctx, snap, s.limits.whole, func(ctx context.Context) (site.Surroundings, error) { return s.lookAround(ctx, snap, now) })
 	if hopeless(err) {
-		return false, errors.Join(err, s.refuseAll(snap.Tickets, err))
+		return false, errors.Join(err, s.refuse(err.Error(), snap.Tickets...))
 	}
 	if err != nil {
 		s.tellAll(snap.Tickets, err)
 		return false, err
 	}
 	d := queue.Admit(now, sit.Mac, sit.Holdings, sit.Tickets)
+	tickets := map[string]ledger.Ticket{}
+	for _, t := range snap.Tickets {
+		tickets[t.ID] = t
+	}
 	for _, r := range d.Refused {
-		if err := s.ledger.Withdraw(r.Ticket); err != nil {
+		if err := s.refuse(r.Reason, tickets[r.Ticket]); err != nil {
 			return false, err
 		}
-		s.tell(r.Ticket, Update{Refused: r.Reason})
 	}
 	for _, w := range d.Waits {
-		s.tell(w.Ticket, Update{Position: w.Position, Reason: w.Reason, Starts: w.Starts})
-	}
-	profile := map[string]string{}
-	for _, t := range snap.Tickets {
-		profile[t.ID] = t.Profile
+		s.tell(tickets[w.Ticket], Update{Position: w.Position, Reason: w.Reason, Starts: w.Starts})
 	}
 	for _, id := range d.Grants {
-		p := sit.Profiles[profile[id]]
+		p := sit.Profiles[tickets[id].Profile]
 		if err := s.grant(ctx, id, s.draft(p, sit.Demands[p.Name])); err != nil {
 			s.tellAll(snap.Tickets, err)
 			return false, err
@@ -76,10 +75,11 @@ func hopeless(err error) bool {
 	return tartcli.Is(err, tartcli.Missing) || tartcli.Is(err, tartcli.TooOld) || tartcli.Is(err, tartcli.BadHome)
 }
 
-func (s *Service) refuseAll(tickets []ledger.Ticket, why error) (err error) {
+// refuse withdraws tickets that get nothing, and says why.
+func (s *Service) refuse(why string, tickets ...ledger.Ticket) (err error) {
 	for _, t := range tickets {
 		err = errors.Join(err, s.ledger.Withdraw(t.ID))
-		s.tell(t.ID, Update{Refused: why.Error()})
+		s.tell(t, Update{Refused: why})
 	}
 	return err
 }
@@ -122,7 +122,7 @@ func (s *Service) present(all []ledger.Ticket) []ledger.Ticket {
 	var out []ledger.Ticket
 	for _, t := range all {
 		s.mu.Lock()
-		a := s.asking[t.ID]
+		a := s.asking[t.Key]
 		s.mu.Unlock()
 		if a == nil && s.Now().Sub(s.began) > s.limits.Absent {
 			if err := s.ledger.Withdraw(t.ID); err == nil {

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 // Request is a wish for a VM of a profile.
 type Request struct {
-	Key     string // names the asking, so that it can be repeated; "" can't
+	Key     string // names the asking, so that it can be repeated; "" is one of its own
 	Profile string
 	Job     ledger.Job
 	Share   bool
@@ -70,15 +71,21 @@ type AskError struct {
 func (e *AskError) Error() string { return e.Text }
 
 // asking is somebody who waits.
-type asking struct{ news chan Update }
+type asking struct {
+	news chan Update
+	told bool // the last that there is to tell
+}
+
+// last reports whether nothing follows the update.
+func (u Update) last() bool { return u.Online != nil || u.End != nil || u.Refused != "" }
 
 // tell tells whoever asked; of several updates that nobody has looked at, the
-// last counts, and an end is never followed by anything.
-func (s *Service) tell(ticket string, u Update) {
+// last counts, and one that nothing follows is never lost.
+func (s *Service) tell(t ledger.Ticket, u Update) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := s.asking[ticket]
-	if a == nil {
+	a := s.asking[t.Key]
+	if a == nil || a.told {
 		return
 	}
 	select {
@@ -86,12 +93,13 @@ func (s *Service) tell(ticket string, u Update) {
 	default:
 	}
 	a.news <- u
+	a.told = u.last()
 }
 
 // tellAll tells everybody who waits what keeps the service from deciding.
 func (s *Service) tellAll(tickets []ledger.Ticket, err error) {
 	for i, t := range tickets {
-		s.tell(t.ID, Update{Position: i + 1, Reason: err.Error()})
+		s.tell(t, Update{Position: i + 1, Reason: err.Error()})
 	}
 }
 
@@ -99,6 +107,19 @@ func (s *Service) tellAll(tickets []ledger.Ticket, err error) {
 // ends, what was asked for is given back; when the service ends, it is not.
 // Errors: *AskError, or those of the ledger.
 func (s *Service) Ask(ctx context.Context, r Request, each func(Update)) (*Handover, error) {
+	r.Key = cmp.Or(r.Key, rand.Text())
+	// Whatever happens to the ticket from here on is heard.
+	a := &asking{news: make(chan Update, 1)}
+	s.mu.Lock()
+	s.asking[r.Key] = a
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.asking[r.Key] == a {
+			delete(s.asking, r.Key)
+		}
+	}()
 	ticket, lease, err := s.enqueue(r)
 	if err != nil {
 		return nil, err
@@ -108,19 +129,8 @@ func (s *Service) Ask(ctx context.Context, r Request, each func(Update)) (*Hando
 	case lease.Phase == ledger.Waiting, lease.Phase == ledger.Working:
 		return s.handover(*lease), nil
 	case lease.Phase == ledger.Ending && !lease.Requeue:
-		return nil, failure(*lease)
+		return nil, failure(lease.ID, *lease.End)
 	}
-	a := &asking{news: make(chan Update, 1)}
-	s.mu.Lock()
-	s.asking[ticket.ID] = a
-	s.mu.Unlock()
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.asking[ticket.ID] == a {
-			delete(s.asking, ticket.ID)
-		}
-	}()
 	s.poke()
 	return s.await(ctx, ticket, a, r, each)
 }
@@ -171,7 +181,7 @@ func (s *Service) await(ctx context.Context, t ledger.Ticket, a *asking, r Reque
 			case u.Online != nil:
 				return u.Online, nil
 			case u.End != nil:
-				return nil, &AskError{Reason: Failed, Text: u.End.Reason, Class: u.End.Class, Lease: u.Lease}
+				return nil, failure(u.Lease, *u.End)
 			case u.Refused != "":
 				return nil, &AskError{Reason: Refused, Text: u.Refused}
 			}
@@ -204,8 +214,8 @@ func (s *Service) withdraw(ticket string) (lease string, err error) {
 }
 
 // failure is a lease that ended before its runner listened.
-func failure(l ledger.Lease) error {
-	return &AskError{Reason: Failed, Text: l.End.Reason, Class: l.End.Class, Lease: l.ID}
+func failure(lease string, e ledger.End) error {
+	return &AskError{Reason: Failed, Text: e.Reason, Class: e.Class, Lease: lease}
 }
 
 // leaseOf is the lease that a ticket has, or "".
@@ -213,7 +223,7 @@ func (s *Service) leaseOf(ticket string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, l := range s.lives {
-		if l.ticket == ticket {
+		if l.ticket.ID == ticket {
 			return id
 		}
 	}

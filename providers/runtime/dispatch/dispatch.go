@@ -135,7 +135,7 @@ type Service struct {
 	wake   chan struct{}
 
 	mu       sync.Mutex
-	asking   map[string]*asking // by ticket
+	asking   map[string]*asking // by the key of the ticket
 	lives    map[string]*life   // by lease
 	living   sync.WaitGroup     // of lives
 	granting sync.Mutex         // from the grant of a ticket to the life of its lease
@@ -254,13 +254,6 @@ func (s *Service) Drain(on bool) error {
 	})
 }
 
-// NotFoundError is a lease, run or ticket that the service does not have.
-type NotFoundError struct{ What string }
-
-func (e *NotFoundError) Error() string {
-	return e.What + " is not known here; hostler status lists what is lent"
-}
-
 // Release ends a lease before its time; one that is ending or over is success.
 // job is who wants that: the zero Job is the Mac's own user, anybody else must
 // be the one it was lent to.
@@ -276,7 +269,7 @@ func (s *Service) Release(id string, job ledger.Job) error {
 	all := slices.Concat(snap.Leases, past)
 	i := slices.IndexFunc(all, func(l ledger.Lease) bool { return l.ID == id })
 	if i < 0 {
-		return &NotFoundError{"lease " + id}
+		return fmt.Errorf("lease %s is not known here; hostler status lists what is lent", id)
 	}
 	if have := all[i].Ticket.Job; job != (ledger.Job{}) && (have.Repository != job.Repository || have.RunID != job.RunID) {
 		return fmt.Errorf("lease %s belongs to run %d of %s, not to run %d of %s", id, have.RunID, have.Repository, job.RunID, job.Repository)
@@ -305,11 +298,8 @@ func (s *Service) Clear(ctx context.Context) (left []ledger.Lease, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range snap.Tickets {
-		if err := s.ledger.Withdraw(t.ID); err != nil {
-			return nil, err
-		}
-		s.tell(t.ID, Update{Refused: "all of this Mac was taken down by hand (hostler teardown --all)"})
+	if err := s.refuse("all of this Mac was taken down by hand (hostler teardown --all)", snap.Tickets...); err != nil {
+		return nil, err
 	}
 	for {
 		snap, err := s.ledger.Read()

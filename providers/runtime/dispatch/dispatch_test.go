@@ -225,3 +225,29 @@ func TestAJob(t *testing.T) {
 		}
 	}
 }
+
+// Whoever is slow to listen misses news, and never the last of it.
+func TestSlowListeners(t *testing.T) {
+	b := newBed(t)
+	b.serve()
+	slow := func(Update) { time.Sleep(200 * time.Millisecond) }
+	ask := func(key string) (*Handover, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		return b.s.Ask(ctx, Request{Key: key, Profile: "small"}, slow)
+	}
+	h, err := ask("a")
+	must(t, err)
+	if again, err := ask("a"); err != nil || *again != *h {
+		t.Errorf("asked again: %+v, %v", again, err)
+	}
+	must(t, b.mac.Inject(testbed.Fault{Tool: "tart", Match: []string{"clone"}, Nth: 1, Kind: testbed.Fail, Code: 1, Stderr: "no\n"}))
+	var end *AskError
+	if _, err := ask("b"); !errors.As(err, &end) || end.Reason != Failed {
+		t.Errorf("a failed boot: %v", err)
+	}
+	must(t, b.s.Release(h.Lease, ledger.Job{}))
+	b.past(h.Lease)
+	b.until("everything is over", func() bool { snap, err := b.s.Snapshot(); return err == nil && len(snap.Leases) == 0 })
+	b.empty()
+}

@@ -1,10 +1,10 @@
 package dispatch
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"hostler/providers/internal/guest"
@@ -25,20 +25,21 @@ const tries = 3
 type life struct {
 	s      *Service
 	id     string
-	ticket string
+	ticket ledger.Ticket
 	stop   context.CancelCauseFunc
 	guest  *guest.Guest // nil: not started or found yet
 	jit    secret.Value
 	said   runner.Reading
-	// since is when the phase began, by a clock that does not jump.
-	since time.Time
+	// granted and since are when the lease and its phase began, by a clock that
+	// does not jump.
+	granted, since time.Time
 }
 
 // begin lives a lease in the background; first is what has happened to it, or
 // "".
 func (s *Service) begin(base context.Context, lease ledger.Lease, first event) {
 	ctx, stop := context.WithCancelCause(base)
-	l := &life{s: s, id: lease.ID, ticket: lease.Ticket.ID, stop: stop}
+	l := &life{s: s, id: lease.ID, ticket: lease.Ticket, stop: stop}
 	s.mu.Lock()
 	s.lives[lease.ID] = l
 	s.mu.Unlock()
@@ -61,7 +62,11 @@ func (s *Service) begin(base context.Context, lease ledger.Lease, first event) {
 // known when it is Ending.
 func (l *life) run(base, ctx context.Context, lease ledger.Lease, ev event) error {
 	s := l.s
-	l.since = s.Now().Add(-min(max(s.Now().Sub(lease.Since), 0), s.limits.whole(lease.Timeout)))
+	steady := func(at time.Time) time.Time {
+		now := s.Now()
+		return now.Add(-min(max(now.Sub(at), 0), s.limits.whole(lease.Timeout)))
+	}
+	l.granted, l.since = steady(lease.Granted), steady(lease.Since)
 	rules := table()
 	var why error
 	for {
@@ -118,22 +123,38 @@ func (l *life) enter(ctx context.Context, lease ledger.Lease, m move, ev event, 
 	if m.to == ledger.Waiting {
 		l.s.tell(l.ticket, Update{Online: l.s.handover(changed)})
 	}
-	if end != nil && ev == contended {
-		err = l.s.ledger.SetState(func(st *ledger.State) { st.Contended = now.Add(l.s.limits.Contend) })
-		time.AfterFunc(l.s.limits.Contend, l.s.poke)
+	if end == nil {
+		return changed, nil
 	}
-	if end != nil && end.Class == ledger.Deprecated {
-		err = l.s.ledger.SetState(func(st *ledger.State) {
-			if st.Stopped == nil {
-				st.Stopped = map[string]string{}
-			}
-			st.Stopped[lease.Ticket.Profile] = end.Reason
-		})
-	}
-	if end != nil && !changed.Requeue {
+	err = l.lesson(ctx, *end, ev)
+	if !changed.Requeue {
 		l.s.tell(l.ticket, Update{Lease: l.id, End: end})
 	}
 	return changed, err
+}
+
+// lesson is what an end teaches about the leases to come: macOS takes no guest
+// for a while, or a profile can have no runner.
+func (l *life) lesson(ctx context.Context, end ledger.End, ev event) error {
+	if ev != contended && end.Class != ledger.Deprecated {
+		return nil
+	}
+	_, err := l.insist(ctx, func() (ledger.Lease, error) {
+		return ledger.Lease{}, l.s.ledger.SetState(func(st *ledger.State) {
+			if ev == contended {
+				st.Contended = end.At.Add(l.s.limits.Contend)
+				return
+			}
+			if st.Stopped == nil {
+				st.Stopped = map[string]string{}
+			}
+			st.Stopped[l.ticket.Profile] = end.Reason
+		})
+	})
+	if ev == contended {
+		time.AfterFunc(l.s.limits.Contend, l.s.poke)
+	}
+	return err
 }
 
 // ending is how a lease ends by a move.
@@ -233,9 +254,9 @@ func (l *life) guestEnded() bool {
 }
 
 // hide takes the runner's configuration out of what is kept.
-func (l *life) hide(text []byte) []byte {
+func (l *life) hide(text string) string {
 	if l.jit.IsZero() {
 		return text
 	}
-	return bytes.ReplaceAll(text, []byte(l.jit.Reveal()), []byte("(secret)"))
+	return strings.ReplaceAll(text, l.jit.Reveal(), l.jit.String())
 }

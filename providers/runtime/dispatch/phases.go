@@ -19,27 +19,18 @@ import (
 // work does the work of the phase that a lease is in, until something has
 // happened. All of it may have been done before.
 func (l *life) work(ctx context.Context, lease ledger.Lease) (event, error) {
-	if lease.Phase == ledger.Ending {
-		return l.tearDown(ctx, lease)
-	}
-	limit, do := l.s.limits.Boot-l.s.Now().Sub(lease.Granted), l.reserve
+	limit := l.s.limits.Boot - l.s.Now().Sub(l.granted)
 	switch lease.Phase {
-	case ledger.Cloning:
-		do = l.clone
-	case ledger.Starting:
-		do = l.start
-	case ledger.Reaching:
-		do = l.reach
-	case ledger.Registering:
-		do = l.register
 	case ledger.Waiting:
-		limit, do = l.s.limits.Pickup-l.s.Now().Sub(l.since), l.wait
+		limit = l.s.limits.Pickup - l.s.Now().Sub(l.since)
 	case ledger.Working:
-		limit, do = lease.Timeout+l.s.limits.Grace-l.s.Now().Sub(l.since), l.watch
+		limit = lease.Timeout + l.s.limits.Grace - l.s.Now().Sub(l.since)
+	case ledger.Ending:
+		return l.tearDown(ctx, lease)
 	}
 	in, cancel := context.WithTimeout(ctx, max(limit, time.Millisecond))
 	defer cancel()
-	ev, err := do(in, lease)
+	ev, err := l.perform(in, lease)
 	if ev == "" {
 		ev = l.judge(ctx, in, err)
 	}
@@ -50,6 +41,31 @@ func (l *life) work(ctx context.Context, lease ledger.Lease) (event, error) {
 		err = nil // that it took too long is the reason
 	}
 	return ev, err
+}
+
+// perform is the work of each phase but the last. Without an event, the error
+// tells which one it is.
+func (l *life) perform(ctx context.Context, lease ledger.Lease) (event, error) {
+	switch lease.Phase {
+	case ledger.Reserved:
+		return "", l.reserve(lease)
+	case ledger.Cloning:
+		return "", l.clone(ctx, lease)
+	case ledger.Starting:
+		return "", l.start(ctx, lease)
+	}
+	if err := l.adopt(lease); err != nil {
+		return "", err
+	}
+	switch lease.Phase {
+	case ledger.Reaching:
+		return "", l.reach(ctx)
+	case ledger.Registering:
+		return l.register(ctx, lease)
+	case ledger.Waiting:
+		return l.follow(ctx, func(r *runner.Reading) bool { return r.Job != "" })
+	}
+	return l.follow(ctx, func(*runner.Reading) bool { return false })
 }
 
 // profile is the profile as it is installed now.
@@ -66,23 +82,23 @@ func (l *life) profile(lease ledger.Lease) (runtime.Profile, site.Configuration,
 }
 
 // reserve makes sure that nothing stands under the VM's name.
-func (l *life) reserve(_ context.Context, lease ledger.Lease) (event, error) {
+func (l *life) reserve(lease ledger.Lease) error {
 	taken, err := l.s.Tart.Exists(lease.VM)
 	if err == nil && taken {
 		err = &tartcli.Error{Kind: tartcli.AlreadyExists, Op: "clone", VM: lease.VM}
 	}
-	return "", err
+	return err
 }
 
 // clone makes the VM; half a one of an earlier attempt is removed first.
-func (l *life) clone(ctx context.Context, lease ledger.Lease) (event, error) {
+func (l *life) clone(ctx context.Context, lease ledger.Lease) error {
 	p, _, err := l.profile(lease)
 	if err != nil {
-		return "", err
+		return err
 	}
 	note, err := l.s.vms.Make(ctx, lease, p)
-	l.keep("ready.log", lines(note))
-	return "", err
+	l.keep("ready.log", note)
+	return err
 }
 
 // spec is how the lease's VM is run and reached.
@@ -91,18 +107,26 @@ func (l *life) spec(lease ledger.Lease) (guest.Spec, error) {
 	if err != nil {
 		return guest.Spec{}, err
 	}
-	return l.s.vms.Spec(lease, p, path.Join(folder(lease.ID), "boot.log"), l.s.limits.Boot)
+	return l.s.vms.Spec(lease, p, bootLog(lease), l.s.limits.Boot)
 }
 
+// bare is enough of a spec for a VM that runs already.
+func (l *life) bare(lease ledger.Lease) guest.Spec {
+	return guest.Spec{VM: lease.VM, Log: bootLog(lease), Now: l.s.Now}
+}
+
+// bootLog is where what tart says of the VM goes.
+func bootLog(lease ledger.Lease) string { return path.Join(folder(lease.ID), "boot.log") }
+
 // start starts the VM, or finds it running already.
-func (l *life) start(ctx context.Context, lease ledger.Lease) (event, error) {
+func (l *life) start(ctx context.Context, lease ledger.Lease) error {
 	spec, err := l.spec(lease)
 	if err != nil {
-		return "", err
+		return err
 	}
 	pid, err := l.s.Tart.Holder(lease.VM)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if pid != 0 {
 		l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, spec, guest.Mark{})
@@ -110,11 +134,11 @@ func (l *life) start(ctx context.Context, lease ledger.Lease) (event, error) {
 		l.guest, err = guest.Start(ctx, l.s.Machine, l.s.Tart, spec)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	mark := l.guest.Mark()
 	_, err = l.note(ctx, func(r *ledger.Lease) { r.Mark = ledger.Mark(mark) })
-	return "", err
+	return err
 }
 
 // adopt finds the guest again that an earlier service started.
@@ -123,8 +147,8 @@ func (l *life) adopt(lease ledger.Lease) error {
 		return nil
 	}
 	spec, err := l.spec(lease)
-	if err != nil { // the profile was removed; what runs needs no more than its name
-		spec = guest.Spec{VM: lease.VM, Log: path.Join(folder(lease.ID), "boot.log"), Now: l.s.Now}
+	if err != nil { // the profile was removed
+		spec = l.bare(lease)
 	}
 	if lease.Boot != l.s.boot {
 		return &tartcli.Error{Kind: tartcli.NotRunning, Op: "run", VM: lease.VM, Text: "the Mac was restarted"}
@@ -134,23 +158,19 @@ func (l *life) adopt(lease ledger.Lease) error {
 }
 
 // reach waits until the guest is ready, and keeps how long each rung took.
-func (l *life) reach(ctx context.Context, lease ledger.Lease) (event, error) {
-	if err := l.adopt(lease); err != nil {
-		return "", err
-	}
-	return "", l.guest.Reach(ctx, func(r guest.Rung) {
-		text := fmt.Sprintf("%s %s took %s\n", r.Name, r.Note, r.Took.Round(time.Millisecond))
-		l.keep("ready.log", []byte(text))
+func (l *life) reach(ctx context.Context) error {
+	return l.guest.Reach(ctx, func(r guest.Rung) {
+		l.keep("ready.log", fmt.Sprintf("%s %s took %s\n", r.Name, r.Note, r.Took.Round(time.Millisecond)))
 	})
 }
 
 // keep adds to a log of the lease. A log that can't be written keeps no job
 // from its work.
-func (l *life) keep(name string, text []byte) {
-	if len(text) == 0 {
+func (l *life) keep(name, text string) {
+	if text == "" {
 		return
 	}
-	if err := l.s.Append(path.Join(folder(l.id), name), l.hide(text), 0o600); err != nil {
+	if err := l.s.Append(path.Join(folder(l.id), name), []byte(l.hide(text)), 0o600); err != nil {
 		l.s.log.Warn("log", "lease", l.id, "error", err)
 	}
 }
@@ -158,9 +178,6 @@ func (l *life) keep(name string, text []byte) {
 // register starts a runner in the guest, unless there is one, and waits until
 // it listens.
 func (l *life) register(ctx context.Context, lease ledger.Lease) (event, error) {
-	if err := l.adopt(lease); err != nil {
-		return "", err
-	}
 	n, err := runner.Watch(ctx, l.guest, 0, 0)
 	if err != nil {
 		return "", err
@@ -214,14 +231,6 @@ func (l *life) enlist(ctx context.Context, lease ledger.Lease) error {
 	}
 }
 
-// wait waits for the runner to get a job.
-func (l *life) wait(ctx context.Context, lease ledger.Lease) (event, error) {
-	if err := l.adopt(lease); err != nil {
-		return "", err
-	}
-	return l.follow(ctx, func(r *runner.Reading) bool { return r.Job != "" })
-}
-
 // unpicked ends the wait for a job, if GitHub agrees that the runner has none:
 // it is deregistered first.
 func (l *life) unpicked(ctx context.Context, lease ledger.Lease) (event, error) {
@@ -237,14 +246,6 @@ func (l *life) unpicked(ctx context.Context, lease ledger.Lease) (event, error) 
 			return timedOut, fmt.Errorf("no job was given to the runner within %s, as far as is known: %w", l.s.limits.Pickup, err)
 		}
 	}
-}
-
-// watch waits for the end of the job.
-func (l *life) watch(ctx context.Context, lease ledger.Lease) (event, error) {
-	if err := l.adopt(lease); err != nil {
-		return "", err
-	}
-	return l.follow(ctx, func(*runner.Reading) bool { return false })
 }
 
 // patience is how long the guest may not answer before the runner is given up.
@@ -264,7 +265,7 @@ func (l *life) follow(ctx context.Context, enough func(*runner.Reading) bool) (e
 			return failed, errors.New("the runner's log in the guest is gone")
 		case err == nil:
 			lost, n = time.Time{}, 0
-			l.keep("runner.log", []byte(news.Text))
+			l.keep("runner.log", news.Text)
 			l.said.Read(news.Text)
 			if news.Code != nil && !enough(&l.said) {
 				l.said.End = l.said.Classify(*news.Code)

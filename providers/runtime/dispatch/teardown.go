@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"fmt"
-	"path"
 	"time"
 
 	"hostler/providers/internal/guest"
@@ -22,9 +21,9 @@ func (l *life) tearDown(ctx context.Context, lease ledger.Lease) (event, error) 
 			return done, nil
 		}
 		l.s.log.Warn("teardown", "lease", l.id, "error", err)
-		l.keep("teardown.log", []byte(err.Error()+"\n"))
+		l.keep("teardown.log", err.Error()+"\n")
 		if l.s.Now().Sub(l.since) > l.s.limits.Teardown {
-			if err := l.giveUp(ctx, lease, err); err == nil {
+			if err := l.giveUp(lease, err); err == nil {
 				return done, nil
 			}
 		}
@@ -75,16 +74,8 @@ func (l *life) step(ctx context.Context, lease *ledger.Lease) (err error) {
 func (l *life) settleCache(ctx context.Context, lease ledger.Lease) error {
 	p, _, err := l.profile(lease)
 	note, err := l.s.vms.Settle(ctx, lease, p, err == nil)
-	l.keep("teardown.log", lines(note))
+	l.keep("teardown.log", note)
 	return err
-}
-
-// lines is a text as what is kept of it.
-func lines(text string) []byte {
-	if text == "" {
-		return nil
-	}
-	return []byte(text + "\n")
 }
 
 // halt stops the VM if it runs, and proves that. What the runner has to say is
@@ -102,8 +93,7 @@ func (l *life) halt(ctx context.Context, lease ledger.Lease) error {
 		return l.guest.Stop(ctx)
 	}
 	if l.guest == nil || l.guestEnded() {
-		spec := guest.Spec{VM: lease.VM, Log: path.Join(folder(lease.ID), "boot.log"), Now: l.s.Now}
-		if l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, spec, guest.Mark{}); err != nil {
+		if l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, l.bare(lease), guest.Mark{}); err != nil {
 			return err
 		}
 	}
@@ -119,7 +109,7 @@ func (l *life) fetchLogs(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if text, err := runner.Diagnostics(ctx, l.guest); err == nil {
-		l.keep("diag.log", text)
+		l.keep("diag.log", string(text))
 	}
 }
 
@@ -135,7 +125,7 @@ func (l *life) deregister(ctx context.Context, lease ledger.Lease) error {
 // giveUp ends a teardown that does not succeed: the VM, if it is still there,
 // is quarantined. A runner that GitHub does not remove, it removes by itself
 // within a day.
-func (l *life) giveUp(ctx context.Context, lease ledger.Lease, why error) error {
+func (l *life) giveUp(lease ledger.Lease, why error) error {
 	if lease.DiskBack {
 		return nil
 	}

@@ -5,6 +5,7 @@ package jobs
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -30,7 +31,7 @@ func Status(s status.Status, now time.Time, paint term.Paint) string {
 	if s.Draining {
 		b.WriteString(paint.With(term.Yellow, "Draining: nothing is lent until hostler resume.") + "\n")
 	}
-	for _, name := range keys(s.Stopped) {
+	for _, name := range slices.Sorted(maps.Keys(s.Stopped)) {
 		b.WriteString(paint.With(term.Red, "Profile "+name+" is stopped: ") + term.Line(s.Stopped[name]) + "; then run hostler resume.\n")
 	}
 	for _, flaw := range s.Flaws {
@@ -219,13 +220,4 @@ func table(b *strings.Builder, title, none string, head []string, lines [][]stri
 		fmt.Fprintln(w, "  "+strings.Join(cells, "\t"))
 	}
 	w.Flush()
-}
-
-func keys(m map[string]string) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }

@@ -105,8 +105,8 @@ func (u Use) Option(m *machine.Machine) (string, error) {
 	return "--dir=cache:" + dir + suffix, err
 }
 
-// Open makes what the VM will see. note is what people should know of it. It may
-// be repeated.
+// Open makes what the VM will see. note is a line that people should know of it.
+// It may be repeated.
 func (s *Store) Open(ctx context.Context, u Use) (note string, err error) {
 	if u.Mode == None || u.Mode == "" {
 		return "", nil
@@ -146,7 +146,7 @@ func (s *Store) mend(u Use) (note string, err error) {
 		return "", err
 	}
 	if m != nil && s.Now().Sub(m.Began) > Age {
-		return fmt.Sprintf("the cache was begun %d days ago, and is begun anew", int(s.Now().Sub(m.Began).Hours()/24)),
+		return fmt.Sprintf("the cache was begun %d days ago, and is begun anew\n", int(s.Now().Sub(m.Began).Hours()/24)),
 			errors.Join(s.Mac.RemoveAll(u.base()), s.Mac.Remove(u.manifest()))
 	}
 	return "", s.Mac.RemoveAll(u.old())
@@ -186,7 +186,7 @@ func (s *Store) clone(ctx context.Context, u Use) (note string, err error) {
 	if _, slow := s.Mac.Run(ctx, machine.Command{Program: "cp", Args: []string{"-Rp", from, to}}); slow != nil {
 		return "", errors.Join(err, slow)
 	}
-	return "the cache was copied byte by byte, since its volume can't clone files: " + err.Error(), nil
+	return "the cache was copied byte by byte, since its volume can't clone files: " + err.Error() + "\n", nil
 }
 
 // Close ends the use of a cache. With keep, what the VM wrote becomes the cache.
@@ -211,7 +211,7 @@ func (s *Store) Close(ctx context.Context, u Use, keep bool) (note string, err e
 		return "", err
 	}
 	if bytes > Quota {
-		return fmt.Sprintf("the cache was not kept: it has %d GiB, and %d are the limit", bytes>>30, Quota>>30), s.Mac.RemoveAll(u.copied())
+		return fmt.Sprintf("the cache was not kept: it has %d GiB, and %d are the limit\n", bytes>>30, Quota>>30), s.Mac.RemoveAll(u.copied())
 	}
 	return "", s.promote(u, bytes)
 }

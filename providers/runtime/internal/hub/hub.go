@@ -8,17 +8,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
 	"hostler/providers/internal/ghaccess"
 	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/machine"
 	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/secret"
-	"net/http"
-	"reflect"
-	"slices"
-	"sync"
-	"time"
 )
 
 // Hub is the way to GitHub that is installed. It is safe for concurrent use.

@@ -25,7 +25,7 @@ export ACTIONS_RUNNER_RETURN_VERSION_DEPRECATED_EXIT_CODE=1 RUNNER_MANUALLY_TRAP
 nohup /bin/sh -c './run.sh; echo $? >~/.hostler/runner.exit.new; mv ~/.hostler/runner.exit.new ~/.hostler/runner.exit' \
 	>~/.hostler/runner.log 2>&1 </dev/null &
 `
-	// It waits for News, so that a question is asked a few times a minute.
+	// It waits for news, so that a question is asked a few times a minute.
 	watchScript = `# hostler: watch
 log=~/.hostler/runner.log
 end=~/.hostler/runner.exit

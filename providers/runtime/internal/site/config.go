@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -119,11 +120,4 @@ func (m Mac) Configure() (c Configuration, err error) {
 }
 
 // Names are the profiles, for suggestions.
-func (c Configuration) Names() []string {
-	var all []string
-	for name := range c.Profiles {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return all
-}
+func (c Configuration) Names() []string { return slices.Sorted(maps.Keys(c.Profiles)) }

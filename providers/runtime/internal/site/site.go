@@ -79,7 +79,7 @@ func (m Mac) ticket(s *Situation, t ledger.Ticket, state ledger.State, whole fun
 	out := queue.Ticket{ID: t.ID, Profile: t.Profile, Enqueued: t.Enqueued, Stopped: state.Stopped[t.Profile]}
 	p, ok := s.Profiles[t.Profile]
 	if !ok {
-		out.Stopped = "it was removed from the Configuration"
+		out.Stopped = "it was removed from the configuration"
 		return out
 	}
 	d, known := s.Demands[p.Name]

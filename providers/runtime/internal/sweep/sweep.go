@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -80,12 +81,13 @@ type Finding struct {
 	Error   string `json:"error,omitempty"`
 }
 
-// Sweeper is what a sweep works on. GitHub is nil where runners
-// are not looked at.
+// Sweeper is what a sweep works on. GitHub is nil where runners are not looked
+// at; Logs is the folder of a lease's logs.
 type Sweeper struct {
 	Mac    site.Mac
 	Ledger *ledger.Ledger
 	GitHub *ghapi.Client
+	Logs   func(lease string) string
 }
 
 // Run sweeps. One bad record does not stop it.
@@ -95,18 +97,29 @@ func (s Sweeper) Run(ctx context.Context) ([]Finding, error) {
 		runners, unread := s.runners(ctx)
 		out, err = append(out, runners...), errors.Join(err, unread)
 	}
-	return out, err
+	return out, errors.Join(err, s.forget())
+}
+
+// What is kept of leases that are over, with their logs.
+const historyDays, historyMost = 14, 1000
+
+// forget forgets old leases, and removes their logs.
+func (s Sweeper) forget() error {
+	gone, err := s.Ledger.Prune(s.Mac.Now().AddDate(0, 0, -historyDays), historyMost)
+	for _, l := range gone {
+		err = errors.Join(err, s.Mac.RemoveAll(s.Logs(l.ID)))
+	}
+	return err
 }
 
 // books are who is recorded under which name.
 type books struct {
 	vms, runners map[string]record
 	quarantine   map[string]ledger.Quarantine
-	demand       map[string]ledger.Demand // of what was lent
 }
 
 func (s Sweeper) books() (books, error) {
-	b := books{map[string]record{}, map[string]record{}, map[string]ledger.Quarantine{}, map[string]ledger.Demand{}}
+	b := books{map[string]record{}, map[string]record{}, map[string]ledger.Quarantine{}}
 	over, err := s.Ledger.Past(0)
 	if err != nil {
 		return b, err
@@ -154,7 +167,7 @@ func (s Sweeper) vms(ctx context.Context) (out []Finding, err error) {
 			names[name] = runs
 		}
 	}
-	for _, name := range sorted(names) {
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		_, _, ours := ledger.ParseVM(name)
 		r := b.of(b.vms, name, ours)
 		if f, ok := s.treat(ctx, b, name, r, names[name]); ok {
@@ -251,13 +264,4 @@ func (s Sweeper) runners(ctx context.Context) (out []Finding, err error) {
 		out = append(out, f)
 	}
 	return out, nil
-}
-
-func sorted(names map[string]found) []string {
-	var out []string
-	for name := range names {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
 }
