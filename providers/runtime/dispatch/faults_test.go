@@ -16,7 +16,12 @@ import (
 // refused asks for a profile, and wants no runner for that reason.
 func (b *bed) refused(profile string, reason Reason, text string) *AskError {
 	b.t.Helper()
-	_, err := b.s.Ask(b.t.Context(), Request{Profile: profile, Timeout: 400 * time.Millisecond}, func(Update) {})
+	// Only who is to run out of time has little of it: the machine may be slow.
+	patience := time.Minute
+	if reason == Full {
+		patience = 400 * time.Millisecond
+	}
+	_, err := b.s.Ask(b.t.Context(), Request{Profile: profile, Timeout: patience}, func(Update) {})
 	var end *AskError
 	if !errors.As(err, &end) || end.Reason != reason || !strings.Contains(end.Text, text) {
 		b.t.Errorf("%s: %v; want %q: …%s…", profile, err, reason, text)
