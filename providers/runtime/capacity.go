@@ -67,8 +67,8 @@ func Capacities(env providers.Env, config providers.Lookup) ([]Capacity, error) 
 			continue
 		}
 		c := Capacity{Host: h.String(), Memory: schema.Size(facts.Memory)}
-		c.Lent = c.Memory - min(size(text(attr(host, "reserve"), "memory")), c.Memory)
-		if n := attr(host, "macos_guests"); !n.IsNull() {
+		c.Lent = c.Memory - min(schema.SizeAt(schema.Part(host, "reserve"), "memory"), c.Memory)
+		if n := schema.Part(host, "macos_guests"); !n.IsNull() {
 			guests, _ := n.AsBigFloat().Int64()
 			c.Guests = int(guests)
 		}
@@ -90,9 +90,9 @@ func (c *Capacity) demand(a addr.Addr, config providers.Lookup) {
 	if !ok {
 		return
 	}
-	for _, i := range images(config, text(p, "image")) {
-		if text(i.value, "host") == c.Host {
-			d := Demand{Name: providers.InstanceName(a), Memory: size(text(p, "memory")), Slot: text(i.value, "os") != "linux"}
+	for _, i := range images(config, schema.Text(p, "image")) {
+		if schema.Text(i.value, "host") == c.Host {
+			d := Demand{Name: providers.InstanceName(a), Memory: schema.SizeAt(p, "memory"), Slot: schema.Text(i.value, "os") != "linux"}
 			if d.Memory > 0 {
 				c.Profiles = append(c.Profiles, d)
 			}

@@ -59,12 +59,12 @@ func (p *profiles) Resolve(_ context.Context, r *providers.Resolve[Profile]) err
 func choose(want *Profile, all []image) error {
 	on := map[string]addr.Addr{}
 	for _, i := range all {
-		host := text(i.value, "host")
+		host := schema.Text(i.value, "host")
 		if other, twice := on[host]; twice {
 			return providers.AttrErrorf("image", "%s stands for several images of %s, such as %s and %s; write which one", want.Image, host, other, i.addr)
 		}
 		on[host] = i.addr
-		want.VM = text(i.value, "vm")
+		want.VM = schema.Text(i.value, "vm")
 	}
 	return nil
 }
@@ -79,31 +79,22 @@ func (p *profiles) fits(want *Profile, i image, config providers.Lookup) error {
 	if want.CPUs > facts.CPUs {
 		return providers.AttrErrorf("cpus", "the Mac has %d CPUs, and a VM can't have more", facts.CPUs)
 	}
-	if least := size(text(i.value, "memory_min")); want.Memory < least {
+	if least := schema.SizeAt(i.value, "memory_min"); want.Memory < least {
 		return providers.AttrErrorf("memory", "%s needs %s of memory at least, by its own configuration; write memory = %q or more, or choose another image", i.addr, least, least)
 	}
-	host, err := addr.Parse(text(i.value, "host"))
+	host, err := addr.Parse(schema.Text(i.value, "host"))
 	if err != nil {
 		return nil // not known yet
 	}
 	block, _ := config.Get(host)
-	has, kept := schema.Size(facts.Memory), size(text(attr(block, "reserve"), "memory"))
+	has, kept := schema.Size(facts.Memory), schema.SizeAt(schema.Part(block, "reserve"), "memory")
 	if lent := has - min(kept, has); want.Memory > lent {
 		return providers.AttrErrorf("memory", "%s lends %s of memory (it has %s and keeps %s for macOS), so a VM of %s could never start; write less, or a smaller reserve", host, lent, has, kept, want.Memory)
 	}
-	if guests := attr(block, "macos_guests"); guests != cty.NilVal && guests.AsBigFloat().Sign() == 0 && text(i.value, "os") == "darwin" {
+	if guests := schema.Part(block, "macos_guests"); guests != cty.NilVal && guests.AsBigFloat().Sign() == 0 && schema.Text(i.value, "os") == "darwin" {
 		return providers.AttrErrorf("image", "%s is a macOS image, and %s has macos_guests = 0; allow at least one there, or choose a Linux image", i.addr, host)
 	}
 	return nil
-}
-
-// size reads a normalized size; what is not known is 0.
-func size(s string) schema.Size {
-	n, err := schema.ParseSize(s)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 // Import takes the document of the profile called id into state.

@@ -8,6 +8,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/schema"
 	"hostler/providers"
 )
 
@@ -33,7 +34,7 @@ func claims(mine addr.Addr, want *Profile, config providers.Lookup) error {
 	}
 	for _, a := range config.All("profile") {
 		other, ok := config.Get(a)
-		if !ok || addr.Compare(a, mine) >= 0 || !meet(hosts, hostsOf(images(config, text(other, "image")))) {
+		if !ok || addr.Compare(a, mine) >= 0 || !meet(hosts, hostsOf(images(config, schema.Text(other, "image")))) {
 			continue
 		}
 		theirs := labelsOf(a, other)
@@ -56,7 +57,7 @@ func claims(mine addr.Addr, want *Profile, config providers.Lookup) error {
 
 // labelsOf are the labels of a profile block, or the one it gets by default.
 func labelsOf(a addr.Addr, profile cty.Value) []string {
-	v := attr(profile, "labels")
+	v := schema.Part(profile, "labels")
 	if v == cty.NilVal || !v.IsWhollyKnown() {
 		return []string{providers.InstanceName(a)}
 	}
@@ -70,7 +71,7 @@ func labelsOf(a addr.Addr, profile cty.Value) []string {
 func hostsOf(images []image) []string {
 	var all []string
 	for _, i := range images {
-		all = append(all, text(i.value, "host"))
+		all = append(all, schema.Text(i.value, "host"))
 	}
 	return all
 }
@@ -99,23 +100,4 @@ func images(config providers.Lookup, ref string) []image {
 		}
 	}
 	return all
-}
-
-// attr is an attribute of a block that may not be known yet, or NilVal.
-func attr(block cty.Value, name string) cty.Value {
-	if block == cty.NilVal || block.IsNull() || !block.IsKnown() || !block.Type().HasAttribute(name) {
-		return cty.NilVal
-	}
-	if v := block.GetAttr(name); v.IsKnown() && !v.IsNull() {
-		return v
-	}
-	return cty.NilVal
-}
-
-// text is a string attribute, "" if it is not known.
-func text(block cty.Value, name string) string {
-	if v := attr(block, name); v != cty.NilVal {
-		return v.AsString()
-	}
-	return ""
 }

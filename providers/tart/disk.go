@@ -6,6 +6,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/internal/tartcli"
 )
@@ -43,8 +44,8 @@ func Budget(ctx context.Context, env providers.Env, builds []cty.Value, known []
 	}
 	seen := map[string]bool{}
 	for _, b := range builds {
-		ref, ok := tartcli.ParseRef(text(b, "source"))
-		if digest := text(b, "digest"); digest != "" {
+		ref, ok := tartcli.ParseRef(schema.Text(b, "source"))
+		if digest := schema.Text(b, "digest"); digest != "" {
 			ref.Version = digest
 		}
 		name := ref.String()

@@ -43,8 +43,8 @@ func (c *images) origin(ctx context.Context, r *providers.Resolve[Image]) (origi
 		// A block that could not be resolved has no VM here. The plan has that
 		// error already, and is not applied.
 		v, _ := r.Config.Get(other)
-		o := origin{name: text(v, "vm"), digest: text(v, "content"), facts: facts{
-			os: text(v, "os"), cpus: number(v, "cpus"), memory: size(v, "memory"), memoryMin: size(v, "memory_min"), disk: size(v, "disk"),
+		o := origin{name: schema.Text(v, "vm"), digest: schema.Text(v, "content"), facts: facts{
+			os: schema.Text(v, "os"), cpus: schema.Number(v, "cpus"), memory: schema.SizeAt(v, "memory"), memoryMin: schema.SizeAt(v, "memory_min"), disk: schema.SizeAt(v, "disk"),
 		}}
 		if config, err := c.tart.Config(o.name); err == nil {
 			o.cpuMin = config.MinCPUs()

@@ -19,7 +19,10 @@
 package tart
 
 import (
+	"time"
+
 	"hostler/providers"
+	"hostler/providers/internal/ghaccess"
 	"hostler/providers/internal/guest"
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/registry"
@@ -51,6 +54,8 @@ type images struct {
 	remote  *remote
 	shelf   shelf.Shelf
 	builder build.Builder
+	github  *ghaccess.Session
+	now     func() time.Time
 }
 
 func newImages(env providers.Env) *images {
@@ -61,11 +66,13 @@ func newImages(env providers.Env) *images {
 		dir: env.Dir, mac: mac, tart: t, cache: cache.Cache{Mac: mac}, shelf: s,
 		remote:  &remote{client: registry.New(mac, env.Web), known: map[string]answer{}},
 		builder: build.Builder{Mac: mac, Tart: t, Shelf: s, Limits: guest.Limits{}},
+		github:  ghaccess.New(env), now: time.Now,
 	}
 }
 
 var (
 	_ providers.CRUD[Image]       = (*images)(nil)
+	_ providers.Configurer        = (*images)(nil)
 	_ providers.Resolver[Image]   = (*images)(nil)
 	_ providers.Validator[Image]  = (*images)(nil)
 	_ providers.Prefetcher[Image] = (*images)(nil)

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zclconf/go-cty/cty"
-
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/providers"
@@ -52,7 +50,11 @@ func (c *images) Resolve(ctx context.Context, r *providers.Resolve[Image]) error
 	if have.Content == "" && (have.From == "" || sameRecipe(have, want)) {
 		return c.leave(want, have)
 	}
-	return c.compare(ctx, r)
+	if err := c.compare(ctx, r); err != nil {
+		return err
+	}
+	c.warnOfAge(ctx, r)
+	return nil
 }
 
 // begin completes an image that is made anew.
@@ -170,42 +172,4 @@ func fits(want *Image, least facts) error {
 		return providers.AttrErrorf("disk", "what it is cloned from has a disk of %s, and a disk can only grow; write disk = %q or more", least.disk, least.disk)
 	}
 	return nil
-}
-
-// attr is an attribute of a block, or null if it is not known.
-func attr(block cty.Value, name string) cty.Value {
-	if block == cty.NilVal || block.IsNull() || !block.IsKnown() {
-		return cty.NullVal(cty.DynamicPseudoType)
-	}
-	if v := block.GetAttr(name); v.IsKnown() {
-		return v
-	}
-	return cty.NullVal(cty.DynamicPseudoType)
-}
-
-// text is a string attribute of a block, "" if it is not known.
-func text(block cty.Value, name string) string {
-	if v := attr(block, name); !v.IsNull() {
-		return v.AsString()
-	}
-	return ""
-}
-
-// number is a whole number, 0 if it is not known.
-func number(block cty.Value, name string) int {
-	v := attr(block, name)
-	if v.IsNull() {
-		return 0
-	}
-	n, _ := v.AsBigFloat().Int64()
-	return int(n)
-}
-
-// size is a normalized size; what is not known is 0.
-func size(block cty.Value, name string) schema.Size {
-	n, err := schema.ParseSize(text(block, name))
-	if err != nil {
-		return 0
-	}
-	return n
 }

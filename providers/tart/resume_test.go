@@ -8,6 +8,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"hostler/hcl/schema"
 	"hostler/providers/tart/internal/shelf"
 	"hostler/providers/testbed"
 )
@@ -73,7 +74,7 @@ func (w *workshop) chain(want cty.Value) []string {
 		}
 		i.Steps = append(i.Steps, s)
 	}
-	all := chain(want.GetAttr("digest").AsString(), i, size(want, "disk"))
+	all := chain(want.GetAttr("digest").AsString(), i, schema.SizeAt(want, "disk"))
 	if last(all) != want.GetAttr("content").AsString() {
 		w.t.Fatal("the content is the hash of something else")
 	}

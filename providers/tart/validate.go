@@ -42,7 +42,7 @@ func checkFrom(want *Image, config providers.Lookup) error {
 		return nil
 	}
 	v, _ := config.Get(other)
-	if host := text(v, "host"); host != "" && want.Host != "" && host != want.Host {
+	if host := schema.Text(v, "host"); host != "" && want.Host != "" && host != want.Host {
 		return providers.AttrErrorf("from", "%s lies on %s and this image on %s; a clone stays on its Mac", other, host, want.Host)
 	}
 	return nil

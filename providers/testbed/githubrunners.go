@@ -27,6 +27,14 @@ func (g *GitHub) AddDownload(os, arch, filename string, data []byte) (sum string
 	})
 }
 
+// Release publishes a version of the runner program.
+func (g *GitHub) Release(version string, published time.Time) error {
+	return g.change(func(w *world.World) error {
+		w.Releases = slices.Insert(w.Releases, 0, &world.Release{Version: version, Published: published})
+		return nil
+	})
+}
+
 // Runners are all of them, by ID.
 func (g *GitHub) Runners() (out []GitHubRunner, err error) {
 	err = g.look(func(w *world.World) error {

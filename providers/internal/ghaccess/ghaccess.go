@@ -20,6 +20,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/machine"
@@ -66,24 +67,11 @@ func (a Access) same(b Access) bool {
 
 // Of reads the block github.
 func Of(v cty.Value) (Access, error) {
-	text := func(v cty.Value, name string) string {
-		if e := v.GetAttr(name); !e.IsNull() {
-			return e.AsString()
-		}
-		return ""
-	}
-	number := func(v cty.Value, name string) int {
-		if e := v.GetAttr(name); !e.IsNull() {
-			n, _ := e.AsBigFloat().Int64()
-			return int(n)
-		}
-		return 0
-	}
-	a := Access{Owner: text(v, "owner"), APIURL: text(v, "api_url")}
-	err := a.Token.UnmarshalText([]byte(text(v, "token")))
-	if app := v.GetAttr("app"); err == nil && !app.IsNull() {
-		a.App = &App{ID: number(app, "id"), InstallationID: number(app, "installation_id")}
-		err = a.App.PrivateKey.UnmarshalText([]byte(text(app, "private_key")))
+	a := Access{Owner: schema.Text(v, "owner"), APIURL: schema.Text(v, "api_url")}
+	err := a.Token.UnmarshalText([]byte(schema.Text(v, "token")))
+	if app := schema.Part(v, "app"); err == nil && app != cty.NilVal {
+		a.App = &App{ID: schema.Number(app, "id"), InstallationID: schema.Number(app, "installation_id")}
+		err = a.App.PrivateKey.UnmarshalText([]byte(schema.Text(app, "private_key")))
 	}
 	return a, err
 }
@@ -103,13 +91,15 @@ type Session struct {
 	client *ghapi.Client
 	reads  Access // what client reads with
 	repos  map[string]ghapi.Repository
+
+	releases func() ([]ghapi.Release, error) // nil: not asked yet
 }
 
 // Configure notes the configuration; what was read before counts no more.
 func (s *Session) Configure(config providers.Lookup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.config, s.repos = config, nil
+	s.config, s.repos, s.releases = config, nil, nil
 }
 
 // Sole is the address of the block github.
@@ -167,6 +157,23 @@ func (s *Session) Repository(ctx context.Context, c *ghapi.Client, name string) 
 	}
 	s.repos[name] = r
 	return r, nil
+}
+
+// RunnerReleases lists the releases of the runner program once in a run.
+func (s *Session) RunnerReleases(ctx context.Context) ([]ghapi.Release, error) {
+	s.mu.Lock()
+	if s.releases == nil {
+		s.releases = sync.OnceValues(func() ([]ghapi.Release, error) {
+			c, err := s.Open()
+			if err != nil {
+				return nil, err
+			}
+			return c.RunnerReleases(ctx)
+		})
+	}
+	read := s.releases
+	s.mu.Unlock()
+	return read()
 }
 
 // Documents keep the access on the Mac.

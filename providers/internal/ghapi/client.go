@@ -6,10 +6,10 @@
 //  1. A credential is read when it is first needed, and is in no error, file or
 //     argument. It is sent to the API's own host alone.
 //  2. A request is repeated only if it is sure that GitHub did not act on it,
-//     or if it does not matter that it acts twice (retry.go).
+//     or if it does not matter that it acts twice (internal/web).
 //  3. A limit is waited for if it ends soon, and is an error that says when it
 //     ends if it does not.
-//  4. What was read once is asked for conditionally, over restarts (cache.go):
+//  4. What was read once is asked for conditionally, over restarts (internal/web):
 //     what has not changed costs nothing of the limit. No answer that holds a
 //     credential is kept.
 //  5. A name is checked before it becomes part of a path.
@@ -30,6 +30,7 @@ import (
 
 	"github.com/google/go-github/v62/github"
 
+	"hostler/providers/internal/ghapi/internal/web"
 	"hostler/providers/internal/machine"
 	"hostler/providers/secret"
 )
@@ -70,13 +71,13 @@ func (a Access) Repo() string {
 // Client speaks for one Access. It is safe for concurrent use.
 type Client struct {
 	Access
-	gh   *github.Client
-	left *left
+	gh    *github.Client
+	plain *web.Retry
 }
 
-// New returns a client. Secrets are those of m; web carries the requests, nil
-// is the network. now is the clock.
-func New(m *machine.Machine, web http.RoundTripper, access Access, now func() time.Time) (*Client, error) {
+// New returns a client. Secrets are those of m; net carries the requests, nil is
+// the network. now is the clock.
+func New(m *machine.Machine, net http.RoundTripper, access Access, now func() time.Time) (*Client, error) {
 	if access.URL == "" {
 		access.URL = DefaultURL
 	}
@@ -89,14 +90,14 @@ func New(m *machine.Machine, web http.RoundTripper, access Access, now func() ti
 			return nil, fmt.Errorf("%q is not an owner; write an organization's name, or OWNER/REPOSITORY", access.Owner)
 		}
 	}
-	if web == nil {
-		web = http.DefaultTransport
+	if net == nil {
+		net = http.DefaultTransport
 	}
-	c := &Client{Access: access, left: &left{}}
-	plain := &retry{next: web, now: now, left: c.left}
+	plain := &web.Retry{Next: net, Now: now}
+	c := &Client{Access: access, plain: plain}
 	credentials := &credentials{machine: m, access: access, base: base, web: plain, now: now}
 	c.gh = github.NewClient(&http.Client{
-		Transport: &cache{next: &authorized{next: plain, credentials: credentials, host: base.Host}, machine: m, credentials: credentials},
+		Transport: &web.Cache{Next: &authorized{next: plain, credentials: credentials, host: base.Host}, Machine: m, Identity: credentials.identity},
 		Timeout:   10 * time.Minute, // with what is waited for limits
 		// A redirect is followed by GitHub's own rule, within its own host.
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
@@ -113,7 +114,7 @@ func New(m *machine.Machine, web http.RoundTripper, access Access, now func() ti
 
 // Left is how many requests GitHub still allows in this hour, as of the last
 // answer, and until when it counts; ok is false before the first.
-func (c *Client) Left() (n int, until time.Time, ok bool) { return c.left.get() }
+func (c *Client) Left() (n int, until time.Time, ok bool) { return c.plain.Left() }
 
 // call sends a request that go-github has no method for.
 func (c *Client) call(ctx context.Context, method, path string, body, answer any) error {

@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/google/go-github/v62/github"
+
+	"hostler/providers/internal/ghapi/internal/web"
 )
 
 // Error is a call that GitHub refused, or that did not reach it.
@@ -57,11 +58,7 @@ func Status(err error) int {
 func NotFound(err error) bool { return Status(err) == http.StatusNotFound }
 
 // LimitError is a limit of requests that does not end soon.
-type LimitError struct{ Until time.Time }
-
-func (e *LimitError) Error() string {
-	return "GitHub's limit of requests is used up until " + e.Until.UTC().Format("15:04:05 UTC")
-}
+type LimitError = web.LimitError
 
 // explain makes an Error of what go-github returned; nil stays nil, and so does
 // 202, which is success.

@@ -132,7 +132,7 @@ func (b *bed) stop() {
 
 // job asks for a profile, and when the runner is there queues the job.
 func (b *bed) job(ctx context.Context, profile string, run int64) (*Handover, error) {
-	h, err := b.s.Ask(ctx, Request{Profile: profile, Job: ledger.Job{Repository: repo, RunID: run, Attempt: 1, Name: "work"}, Timeout: time.Minute}, func(Update) {})
+	h, err := b.s.Ask(ctx, Request{Profile: profile, Job: ledger.Job{Repository: repo, RunID: run, Attempt: 1, Name: "work"}, Timeout: 10 * time.Minute}, func(Update) {})
 	if err == nil {
 		_, err = b.gh.QueueJob(repo, fmt.Sprint("work-", run), []string{"self-hosted", h.Label})
 	}
@@ -157,7 +157,7 @@ func (b *bed) past(id string) ledger.Lease {
 
 func (b *bed) until(what string, ok func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			b.t.Fatalf("never came true: %s", what)
 		}

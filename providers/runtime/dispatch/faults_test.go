@@ -19,7 +19,7 @@ func (b *bed) refused(profile string, reason Reason, text string) *AskError {
 	// Only who is to run out of time has little of it: the machine may be slow.
 	patience := time.Minute
 	if reason == Full {
-		patience = 400 * time.Millisecond
+		patience = 2 * time.Second
 	}
 	_, err := b.s.Ask(b.t.Context(), Request{Profile: profile, Timeout: patience}, func(Update) {})
 	var end *AskError
@@ -50,11 +50,11 @@ func TestBadWishes(t *testing.T) {
 	b.refused("huge", Refused, "needs 13 GiB of memory, 12 GiB free at all")
 	b.refused("bare", Refused, "hostler apply builds it")
 	must(t, s.Drain(true))
-	b.refused("small", Full, "no room within 400ms: this Mac is draining")
+	b.refused("small", Full, "no room within 2s: this Mac is draining")
 	must(t, s.Drain(false))
 	h, err := s.Ask(t.Context(), Request{Profile: "big"}, func(Update) {})
 	must(t, err)
-	_, err = s.Ask(t.Context(), Request{Profile: "mac", Timeout: 300 * time.Millisecond}, func(Update) {})
+	_, err = s.Ask(t.Context(), Request{Profile: "mac", Timeout: 2 * time.Second}, func(Update) {})
 	var full *AskError
 	if !errors.As(err, &full) || full.Reason != Full || !strings.Contains(full.Text, "lease "+h.Lease+" ends within") {
 		t.Errorf("%v", err)
@@ -157,12 +157,14 @@ func TestTroubleOfTheRunner(t *testing.T) {
 		testbed.RunnerDeprecated: {ledger.Deprecated, "raise RUNNER_VERSION"},
 		testbed.RunnerConflict:   {ledger.Conflict, "registered as the same runner"},
 		testbed.RunnerCrash:      {ledger.BootFailed, "before it listened for jobs"},
-		testbed.RunnerSilent:     {ledger.BootFailed, "it took longer than 2s, in the phase registering"},
+		testbed.RunnerSilent:     {ledger.BootFailed, "it took longer than 5s, in the phase registering"},
 	} {
 		t.Run(trouble, func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t)
-			b.limits.Boot = 2 * time.Second
+			if trouble == testbed.RunnerSilent {
+				b.limits.Boot = 5 * time.Second
+			}
 			s := b.serve()
 			must(t, b.mac.SetTrouble(testbed.Trouble{Runner: trouble}))
 			if end := b.refused("small", Failed, c.text); end.Class != c.class {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -48,7 +49,7 @@ func child(dir, deadly string) error {
 		return err
 	}
 	s, err := New(Options{
-		Env:    providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken), Web: &deathly{gh.RoundTripper(), deadly, 0}},
+		Env:    providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken), Web: &deathly{next: gh.RoundTripper(), at: deadly}},
 		Limits: Limits{Retry: 5 * time.Millisecond, Contend: 50 * time.Millisecond, Boot: 20 * time.Second},
 	})
 	if err != nil {
@@ -95,13 +96,13 @@ func askOnce(s *Service, gh *testbed.GitHub) error {
 type deathly struct {
 	next http.RoundTripper
 	at   string
-	n    int
+	n    atomic.Int32
 }
 
 func (d *deathly) RoundTrip(r *http.Request) (*http.Response, error) {
-	d.n++
+	n := d.n.Add(1)
 	die := func(when string) {
-		if d.at == fmt.Sprint(d.n, " ", when) {
+		if d.at == fmt.Sprint(n, " ", when) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}

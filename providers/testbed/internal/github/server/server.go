@@ -25,6 +25,7 @@ import (
 	"hostler/providers/testbed/internal/github/git"
 	"hostler/providers/testbed/internal/github/groups"
 	"hostler/providers/testbed/internal/github/pulls"
+	"hostler/providers/testbed/internal/github/releases"
 	"hostler/providers/testbed/internal/github/repos"
 	"hostler/providers/testbed/internal/github/rest"
 	"hostler/providers/testbed/internal/github/runners"
@@ -52,7 +53,7 @@ type Server struct {
 // New returns the server of a folder.
 func New(f *world.Folder) *Server {
 	s := &Server{Folder: f}
-	for _, room := range [][]rest.Route{auth.Routes(), runners.Routes(), groups.Routes(), secrets.Routes(), repos.Routes(), pulls.Routes(), releases()} {
+	for _, room := range [][]rest.Route{auth.Routes(), runners.Routes(), releases.Routes(), groups.Routes(), secrets.Routes(), repos.Routes(), pulls.Routes()} {
 		s.routes = append(s.routes, room...)
 	}
 	return s
@@ -262,27 +263,5 @@ func (r reply) write(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 		panic(http.ErrAbortHandler)
-	}
-}
-
-// releases are those of the runner program, which GitHub tells of as of any
-// repository's.
-func releases() []rest.Route {
-	const version = "2.336.0"
-	show := func(c *rest.Call) rest.Answer {
-		tag := c.Vars["tag"]
-		if c.Vars["owner"] != "actions" || c.Vars["repo"] != "runner" || tag != "" && tag != "v"+version {
-			return rest.NotFound()
-		}
-		u := c.Root + "/repos/actions/runner/releases/1"
-		return rest.OK(rest.M{
-			"id": 1, "node_id": rest.NodeID("Release", 1), "tag_name": "v" + version, "name": "v" + version, "target_commitish": "main", "body": "",
-			"draft": false, "prerelease": false, "created_at": "2026-08-18T14:16:00Z", "published_at": "2026-08-18T14:16:00Z", "assets": []any{},
-			"author": c.User("actions"), "url": u, "html_url": u, "assets_url": u + "/assets", "upload_url": u + "/assets{?name}", "tarball_url": nil, "zipball_url": nil,
-		})
-	}
-	return []rest.Route{
-		{Method: "GET", Pattern: "/repos/{owner}/{repo}/releases/latest", ID: "repos/get-latest-release", Needs: "none", Do: show},
-		{Method: "GET", Pattern: "/repos/{owner}/{repo}/releases/tags/{tag}", ID: "repos/get-release-by-tag", Needs: "none", Do: show},
 	}
 }

@@ -36,7 +36,8 @@ type World struct {
 	Runs      []*Run           `json:"runs"`
 	Jobs      []*Job           `json:"jobs"`
 	Downloads []*Download      `json:"downloads"`
-	Keys      map[string]*Seal `json:"keys"` // by scope
+	Releases  []*Release       `json:"releases"` // of the runner program, newest first, above the first one
+	Keys      map[string]*Seal `json:"keys"`     // by scope
 }
 
 // ID is a number nothing else of this GitHub has.
@@ -138,6 +139,15 @@ type Grant struct {
 	Remove  bool      `json:"remove,omitempty"`
 	Expires time.Time `json:"expires"`
 }
+
+// Release is one of the runner program.
+type Release struct {
+	Version   string    `json:"version"`
+	Published time.Time `json:"published"`
+}
+
+// FirstRelease is the release that every GitHub has.
+var FirstRelease = Release{"2.336.0", time.Date(2026, 8, 18, 14, 16, 0, 0, time.UTC)}
 
 // Group is a runner group of an organization.
 type Group struct {

@@ -1,4 +1,7 @@
-package ghapi
+// Package web carries requests to GitHub: it repeats those that failed for
+// reasons that pass, waits for limits, and asks conditionally for what was read
+// before.
+package web
 
 import (
 	"context"
@@ -21,22 +24,34 @@ const (
 	maxBody  = 64 << 20    // of an answer
 )
 
-// retry repeats requests that failed for reasons that pass, and waits for
-// limits. go-github does not know 429, and refuses by itself for an hour what
-// GitHub may take again.
-type retry struct {
-	next http.RoundTripper
-	now  func() time.Time
-	left *left
+// LimitError is a limit of requests that does not end soon.
+type LimitError struct{ Until time.Time }
+
+func (e *LimitError) Error() string {
+	return "GitHub's limit of requests is used up until " + e.Until.UTC().Format("15:04:05 UTC")
 }
 
-func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
+// Retry repeats requests that failed for reasons that pass, and waits for
+// limits. go-github does not know 429, and refuses by itself for an hour what
+// GitHub may take again.
+type Retry struct {
+	Next http.RoundTripper
+	Now  func() time.Time
+
+	left left
+}
+
+// Left is how many requests GitHub still allows in this hour, as of the last
+// answer, and until when it counts; ok is false before the first.
+func (r *Retry) Left() (n int, until time.Time, ok bool) { return r.left.get() }
+
+func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		again, err := rewind(req)
 		if err != nil {
 			return nil, err
 		}
-		resp, err := r.next.RoundTrip(again)
+		resp, err := r.Next.RoundTrip(again)
 		if err == nil {
 			r.left.note(resp.Header)
 		}
@@ -55,7 +70,7 @@ func (r *retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			resp.Body.Close()
 		}
 		if wait > patience {
-			return nil, &LimitError{Until: r.now().Add(wait)}
+			return nil, &LimitError{Until: r.Now().Add(wait)}
 		}
 		if wait > 5*time.Second {
 			providers.Report(req.Context(), "waiting %v for GitHub's limit of requests", wait.Round(time.Second))
@@ -83,7 +98,7 @@ func rewind(req *http.Request) (*http.Request, error) {
 }
 
 // wait tells whether to send the request again, and when.
-func (r *retry) wait(req *http.Request, resp *http.Response, err error, try int) (time.Duration, bool) {
+func (r *Retry) wait(req *http.Request, resp *http.Response, err error, try int) (time.Duration, bool) {
 	if req.Context().Err() != nil {
 		return 0, false
 	}
@@ -119,13 +134,13 @@ func limited(resp *http.Response) bool {
 }
 
 // until is how long a limit lasts: as GitHub says, or a minute.
-func (r *retry) until(h http.Header, try int) time.Duration {
+func (r *Retry) until(h http.Header, try int) time.Duration {
 	if s, err := strconv.Atoi(strings.TrimSpace(h.Get("Retry-After"))); err == nil && s >= 0 {
 		return time.Duration(s)*time.Second + rand.N(time.Second/2)
 	}
 	if h.Get("X-Ratelimit-Remaining") == "0" {
 		if s, err := strconv.ParseInt(h.Get("X-Ratelimit-Reset"), 10, 64); err == nil {
-			return max(time.Unix(s, 0).Sub(r.now()), 0) + time.Second
+			return max(time.Unix(s, 0).Sub(r.Now()), 0) + time.Second
 		}
 	}
 	return patience

@@ -1,4 +1,4 @@
-package ghapi
+package web
 
 import (
 	"bufio"
@@ -19,29 +19,29 @@ import (
 // folder is where answers are kept on the Mac; macOS may empty it.
 const folder = "~/Library/Caches/hostler/github"
 
-// cache asks conditionally for what was read before. An answer is kept under
+// Cache asks conditionally for what was read before. An answer is kept under
 // its URL and the identity of whom it was for, readable by its owner alone.
-type cache struct {
-	next        http.RoundTripper
-	machine     *machine.Machine
-	credentials *credentials
+type Cache struct {
+	Next     http.RoundTripper
+	Machine  *machine.Machine
+	Identity func() string
 
 	mu    sync.Mutex
 	known map[string][]byte
 }
 
-func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
+func (c *Cache) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Method != http.MethodGet || strings.Contains(req.URL.Path, "/releases/") {
-		return c.next.RoundTrip(req)
+		return c.Next.RoundTrip(req)
 	}
-	sum := sha256.Sum256([]byte(c.credentials.identity() + "\n" + req.Header.Get("Accept") + "\n" + req.URL.String()))
+	sum := sha256.Sum256([]byte(c.Identity() + "\n" + req.Header.Get("Accept") + "\n" + req.URL.String()))
 	name := path.Join(folder, hex.EncodeToString(sum[:16]))
 	kept := c.load(name, req)
 	if kept != nil {
 		req = req.Clone(req.Context())
 		req.Header.Set("If-None-Match", kept.Header.Get("Etag"))
 	}
-	resp, err := c.next.RoundTrip(req)
+	resp, err := c.Next.RoundTrip(req)
 	switch {
 	case err != nil:
 		return nil, err
@@ -56,13 +56,13 @@ func (c *cache) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // load is the answer that was kept, nil if there is none that can be read.
-func (c *cache) load(name string, req *http.Request) *http.Response {
+func (c *Cache) load(name string, req *http.Request) *http.Response {
 	c.mu.Lock()
 	data, ok := c.known[name]
 	c.mu.Unlock()
 	if !ok {
 		var err error
-		if data, err = c.machine.ReadFile(name); err != nil {
+		if data, err = c.Machine.ReadFile(name); err != nil {
 			return nil
 		}
 	}
@@ -80,7 +80,7 @@ func (c *cache) load(name string, req *http.Request) *http.Response {
 
 // keep reads the whole answer and remembers it. A cache that can't be written
 // is no reason to fail.
-func (c *cache) keep(name string, resp *http.Response) (*http.Response, error) {
+func (c *Cache) keep(name string, resp *http.Response) (*http.Response, error) {
 	body, err := io.ReadAll(resp.Body)
 	resp.Body.Close()
 	if err != nil {
@@ -100,8 +100,8 @@ func (c *cache) keep(name string, resp *http.Response) (*http.Response, error) {
 	}
 	c.known[name] = data
 	c.mu.Unlock()
-	if c.machine.Folder(folder, 0o700) == nil {
-		c.machine.WriteFile(name, data, 0o600)
+	if c.Machine.Folder(folder, 0o700) == nil {
+		c.Machine.WriteFile(name, data, 0o600)
 	}
 	return resp, nil
 }
