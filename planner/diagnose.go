@@ -121,7 +121,7 @@ func pathName(path cty.Path) string {
 func warning(o *inventory.Object, attr, text string) *hcl.Diagnostic {
 	header := o.Block.Source.Range()
 	d := &hcl.Diagnostic{
-		Severity: hcl.DiagWarning, Summary: "Questionable value in " + o.Addr.String(), Detail: sentence(text),
+		Severity: hcl.DiagWarning, Summary: "Worth knowing about " + o.Addr.String(), Detail: sentence(text),
 		Subject: &header, Context: &header, Extra: o.Addr,
 	}
 	if attr != "" {

@@ -33,8 +33,8 @@ func TestDiagnosticsHaveTheirPlace(t *testing.T) {
 	b.want(b.said("note \"b\" {\n  text = \"worse\"\n}\nnote \"a\" {\n  text = \"odd\"\n}", planner.Options{}), `
 1: Invalid configuration; Worse.
 2: Invalid value for "text[2].line[\"first\"]"; Bad.
-4: Questionable value in note.a; And so is the rest.
-5: Questionable value in note.a; This is odd.`)
+4: Worth knowing about note.a; And so is the rest.
+5: Worth knowing about note.a; This is odd.`)
 	unique := "note \"a\" {\n  text = \"unique\"\n}\nnote \"b\" {\n  text = \"unique\"\n}"
 	b.want(b.said(unique, planner.Options{}), `
 2: Invalid value for "text"; note.a and note.b say the same.

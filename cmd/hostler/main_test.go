@@ -287,6 +287,10 @@ func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 		if values[args[2]] != canary {
 			ts.Fatalf("%s has no secret %s, or another value", args[1], args[2])
 		}
+	case args[0] == "release":
+		age, err := time.ParseDuration(args[2])
+		ts.Check(err)
+		ts.Check(gh.Release(args[1], time.Now().Add(-age)))
 	case args[0] == "jobs":
 		ts.Check(giveJobs(gh, args[1]))
 	case args[0] == "meddle":

@@ -36,7 +36,7 @@ func TestLifecycle(t *testing.T) {
 	if id := b.ID(made); id != "mini/base" {
 		t.Errorf("id %q", id)
 	}
-	if !slices.Contains(told, "pulling disk (25.0 GB compressed): 100%") {
+	if !slices.Contains(told, "pulling disk: 25.0 of 25.0 GB (100%)") {
 		t.Errorf("told %q", told)
 	}
 	vm := b.vm("base")

@@ -102,7 +102,7 @@ func (m *Mac) StopGuest(name, cause string) error {
 // SetTiming changes how long things take from now on.
 func (m *Mac) SetTiming(t Timing) error { return m.mac.Set(func(s *mac.Settings) { s.Timing = t }) }
 
-// SetTrouble makes something go wrong inside all guests from now on.
+// SetTrouble makes something go wrong inside all guests, or in pulls, from now on.
 func (m *Mac) SetTrouble(t Trouble) error { return m.mac.Set(func(s *mac.Settings) { s.Trouble = t }) }
 
 // SetAnswers replaces what guests that pretend print for commands.

@@ -14,7 +14,7 @@ type (
 	Quirks = mac.Quirks
 	// Timing says how long things take on the Mac.
 	Timing = mac.Timing
-	// Trouble is what is wrong inside all guests.
+	// Trouble is what is wrong inside all guests, and on the way to registries.
 	Trouble = mac.Trouble
 	// RemoteImage is one image of the registry the Mac pulls from.
 	RemoteImage = mac.RemoteImage

@@ -1,55 +1,11 @@
 package tartcli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
-
-// Pull brings an image into the cache, or its tag up to date. progress, if not
-// nil, is told how it gets on: "pulling disk (25.1 GB compressed): 12%".
-func (t *Tart) Pull(ctx context.Context, ref string, progress func(text string)) error {
-	defer t.forget()
-	c := command{op: "pull", vm: ref, args: []string{ref}, patient: true}
-	if progress != nil {
-		c.stdout = &narrator{tell: progress}
-	}
-	_, err := t.run(ctx, c)
-	return err
-}
-
-// narrator turns what pull prints into one text for each step.
-type narrator struct {
-	tell  func(string)
-	line  []byte
-	phase string
-}
-
-func (n *narrator) Write(p []byte) (int, error) {
-	n.line = append(n.line, p...)
-	for {
-		i := bytes.IndexByte(n.line, '\n')
-		if i < 0 {
-			return len(p), nil
-		}
-		n.told(strings.TrimSpace(string(n.line[:i])))
-		n.line = n.line[i+1:]
-	}
-}
-
-func (n *narrator) told(line string) {
-	switch {
-	case line == "":
-	case strings.HasSuffix(line, "%") && n.phase != "":
-		n.tell(n.phase + ": " + line)
-	default:
-		n.phase = strings.TrimSuffix(line, "...")
-		n.tell(n.phase)
-	}
-}
 
 // Clone makes the local VM name from source, a local VM that is stopped or an
 // image. It refuses a name that is taken, be it by the remains of a VM.

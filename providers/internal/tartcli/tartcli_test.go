@@ -3,6 +3,7 @@ package tartcli_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -290,16 +291,40 @@ func TestACancelledWaitEnds(t *testing.T) {
 	}
 }
 
+// A registry that dies on the way costs what it has not sent, not what it has.
+func TestPullGoesOnWhereItStopped(t *testing.T) {
+	t.Parallel()
+	b := newBed(t, testbed.Spec{})
+	b.must(b.SetTrouble(testbed.Trouble{Pull: 40}))
+	b.must(b.SetTiming(testbed.Timing{Pull: 12 * time.Second}))
+	var told []string
+	b.must(b.Pull(t.Context(), sequoia, func(s string) { told = append(told, s) }))
+	all := strings.Join(told, "\n")
+	for _, want := range []string{"the registry was lost at 40%", "the registry was lost at 80%", "pulling disk: 20.0 of 25.0 GB (80%)", "pulling disk: 22.5 of 25.0 GB (90%), 1s left"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("no %q in\n%s", want, all)
+		}
+	}
+	if n := strings.Count(all, "(10%)"); n != 1 {
+		t.Errorf("what was there was pulled again:\n%s", all)
+	}
+	// One that brings nothing is not tried for ever.
+	b.inject(testbed.Fault{Tool: "tart", Match: []string{"pull"}, Nth: 2, Kind: testbed.Fail, Code: 1, Stderr: "Error Domain=NSURLErrorDomain Code=-1004\n"})
+	b.wantKind(b.Pull(t.Context(), ubuntu, nil), tartcli.Network)
+}
+
 func TestPullTellsHowItGetsOn(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, testbed.Spec{})
 	var told []string
 	b.must(b.Pull(t.Context(), sequoia, func(s string) { told = append(told, s) }))
-	want := []string{
-		"pulling " + sequoia, "pulling manifest", "pulling disk (25.0 GB compressed)",
-		"pulling disk (25.0 GB compressed): 0%", "pulling disk (25.0 GB compressed): 100%", "pulling NVRAM",
+	for i := range 11 {
+		disk := fmt.Sprintf("pulling disk: %.1f of 25.0 GB (%d%%)", 2.5*float64(i), 10*i)
+		if len(told) != 15 || told[3+i] != disk {
+			t.Errorf("told %q; want %q", told, disk)
+		}
 	}
-	if !slices.Equal(told, want) {
+	if told := slices.Delete(told, 3, 14); !slices.Equal(told, []string{"pulling " + sequoia, "pulling manifest", "pulling disk (25.0 GB compressed)", "pulling NVRAM"}) {
 		t.Errorf("told %q", told)
 	}
 	ref, ok := tartcli.ParseRef(sequoia)

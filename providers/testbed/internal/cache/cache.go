@@ -11,9 +11,12 @@
 package cache
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 
 	"hostler/providers/testbed/internal/mac"
 	"hostler/providers/testbed/internal/vm"
@@ -70,15 +73,13 @@ func (c Cache) download(img mac.RemoteImage, d vm.Dir) error {
 		return err
 	}
 	fmt.Fprintf(c.Stdout, "pulling disk (%.1f GB compressed)...\n", float64(img.UsedGB))
-	c.progress(0)
-	temp, free, err := c.Home.Temp()
+	temp, free, err := c.Home.TempFor(img.Digest)
 	if err != nil {
 		return err
 	}
 	defer free()
-	if !c.Wait(c.Settings.Timing.Pull) {
-		temp.Collect()
-		return fmt.Errorf("CancellationError()")
+	if err := c.disk(temp); err != nil {
+		return err
 	}
 	address, ecid := vm.Seeded(img.Digest)
 	cfg := vm.Config{
@@ -92,12 +93,37 @@ func (c Cache) download(img mac.RemoteImage, d vm.Dir) error {
 	if err := temp.Make(cfg, img.Digest, gb(img.DiskGB), gb(img.UsedGB), !img.NoAgent); err != nil {
 		return err
 	}
-	c.progress(100)
 	fmt.Fprintln(c.Stdout, "pulling NVRAM...")
 	if err := temp.Touch(c.Now()); err != nil {
 		return err
 	}
 	return temp.Place(d)
+}
+
+// disk downloads the disk into a folder in tmp, and goes on there where an
+// earlier pull stopped.
+func (c Cache) disk(temp vm.Dir) error {
+	const step = 10 // percent
+	file := temp.Join("downloaded")
+	data, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	done, _ := strconv.Atoi(string(data)) // 0 when there is none
+	c.progress(done)
+	for had := done; done < 100; c.progress(done) {
+		if cut := c.Settings.Trouble.Pull; cut > 0 && done >= min(had+cut, 100) {
+			return fmt.Errorf(`Error Domain=NSURLErrorDomain Code=-1005 "The network connection was lost."`)
+		}
+		if !c.Wait(c.Settings.Timing.Pull / (100 / step)) {
+			return fmt.Errorf("CancellationError()")
+		}
+		done += step
+		if err := os.WriteFile(file, []byte(strconv.Itoa(done)), 0o600); err != nil {
+			return err
+		}
+	}
+	return os.Remove(file)
 }
 
 // progress tells how far a pull is: on a line of its own under CI, else over

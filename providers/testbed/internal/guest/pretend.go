@@ -27,6 +27,8 @@ func (g Guest) pretend(settings mac.Settings, c command, s *script) (code int, e
 			return s.answer(c, "", err.Error()+"\n", 1), nil
 		}
 		return s.answer(c, "", "", 0), nil
+	case "# hostler: runner version":
+		return s.answer(c, runnerVersion+"\n", "", 0), nil
 	case "# hostler: runner":
 		return g.startRunner(settings, c, s)
 	case "# hostler: watch":

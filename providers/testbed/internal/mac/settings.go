@@ -58,8 +58,9 @@ const (
 	Run     = "run"     // they run as processes of this machine, in the guest's home folder
 )
 
-// Trouble is what is wrong inside all guests.
+// Trouble is what is wrong inside all guests, and on the way to registries.
 type Trouble struct {
+	Pull      int           // after how many percent of a disk a pull loses the registry; 0: never
 	Clock     time.Duration // how far their clocks are ahead
 	Unmounted bool          // shared folders don't appear
 	Runner    string        // what becomes of the runner program; "" is nothing bad

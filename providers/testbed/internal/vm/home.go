@@ -70,9 +70,17 @@ func (h Home) Locals() ([]Named, error) {
 
 // Temp makes a folder in tmp that is collected as soon as unlock is called or
 // the process ends.
-func (h Home) Temp() (d Dir, unlock func(), err error) {
+func (h Home) Temp() (d Dir, unlock func(), err error) { return h.temp(rand.Text) }
+
+// TempFor is Temp for a download: what an earlier one left is still there,
+// unless it was collected.
+func (h Home) TempFor(digest string) (d Dir, unlock func(), err error) {
+	return h.temp(func() string { return "pull-" + digest })
+}
+
+func (h Home) temp(name func() string) (d Dir, unlock func(), err error) {
 	for {
-		d = Dir(filepath.Join(string(h), "tmp", rand.Text()))
+		d = Dir(filepath.Join(string(h), "tmp", name()))
 		if err := os.MkdirAll(string(d), 0o755); err != nil {
 			return "", nil, err
 		}
