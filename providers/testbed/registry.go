@@ -19,7 +19,7 @@ import (
 )
 
 // Web is the name under which the log and the faults know requests to the
-// Mac's registries. Their arguments are the host and the path. Of the kinds
+// Mac's registries. Their arguments are the host, the path and the method. Of the kinds
 // they know Fail, where Code is the status of the answer and 0 a host that
 // can't be reached, Hang and Delay.
 const Web = "web"
@@ -43,7 +43,7 @@ func (w web) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close()
 	}
-	p := &mac.Process{Mac: w.mac, Name: Web, Args: []string{req.URL.Host, req.URL.Path}, Env: map[string]string{}}
+	p := &mac.Process{Mac: w.mac, Name: Web, Args: []string{req.URL.Host, req.URL.Path, req.Method}, Env: map[string]string{}}
 	fault, end, err := p.Begin(false)
 	if err != nil {
 		return nil, err
@@ -123,9 +123,16 @@ func answer(req *http.Request, status int, mediaType string, body []byte) *http.
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Basic realm="simulated"`)
 	}
+	if mediaType == manifestType {
+		h.Set("Docker-Content-Digest", digestOf(body))
+	}
+	size := int64(len(body))
+	if req.Method == http.MethodHead {
+		body = nil
+	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)), Request: req,
+		Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: size, Request: req,
 	}
 }
 

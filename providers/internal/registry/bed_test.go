@@ -110,8 +110,10 @@ func (b *bed) handler() http.Handler {
 	})
 }
 
-// answer lets front answer from now on, and forgets what was asked before.
+// answer lets front answer from now on, and forgets what was asked before, and
+// what is kept of the answers.
 func (b *bed) answer(front func(w http.ResponseWriter, r *http.Request) bool) {
+	b.must(os.RemoveAll(filepath.Join(b.root, "Users/admin/Library/Caches")))
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.front, b.seen = front, nil

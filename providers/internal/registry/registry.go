@@ -14,7 +14,9 @@
 //     Resolve as a whole is limited in time.
 //  4. What a server says never gets into an error: it may repeat our
 //     credentials. The texts are ours, and the operating system's.
-//  5. Plain HTTP is for the registries of this machine alone.
+//  5. What was read once is kept on the Mac: while a reference means the same,
+//     one request that transfers nothing is all that Resolve costs.
+//  6. Plain HTTP is for the registries of this machine alone.
 //
 // Start at Resolve, then guard.go for what all requests go through.
 package registry
@@ -47,7 +49,7 @@ const patience = 30 * time.Second
 const maxConfig = 1 << 20
 
 // Client reads from registries on behalf of one Mac. It is safe for concurrent
-// use and remembers nothing.
+// use.
 type Client struct {
 	m        *machine.Machine
 	web      http.RoundTripper
@@ -95,7 +97,7 @@ func (c *Client) Resolve(ctx context.Context, ref string) (Image, error) {
 	if err != nil {
 		return Image{}, badRef(ref)
 	}
-	r := &reading{ref: parsed, server: server, credentials: c.credentials(parsed.Host), patience: c.patience}
+	r := &reading{ref: parsed, server: server, credentials: c.credentials(parsed.Host), patience: c.patience, machine: c.m}
 	bounded, cancel := context.WithTimeout(ctx, c.patience)
 	defer cancel()
 	image, err := r.image(bounded, c.web)
@@ -111,16 +113,22 @@ type reading struct {
 	server      name.Registry
 	credentials credentials
 	patience    time.Duration
+	machine     *machine.Machine
 	http        http.Client
+	was         kept
 }
 
 func (r *reading) image(ctx context.Context, web http.RoundTripper) (Image, error) {
 	if err := r.login(ctx, web); err != nil {
 		return Image{}, err
 	}
-	body, err := r.get(ctx, "manifests/"+r.ref.Version)
-	if err != nil {
-		return Image{}, err
+	r.was = r.recall()
+	body := r.was.Manifest
+	if !r.unchanged(ctx, r.was) {
+		var err error
+		if body, err = r.get(ctx, "manifests/"+r.ref.Version); err != nil {
+			return Image{}, err
+		}
 	}
 	pinned := r.ref
 	pinned.Version = digest(body)
@@ -136,7 +144,13 @@ func (r *reading) image(ctx context.Context, web http.RoundTripper) (Image, erro
 		return Image{}, err
 	}
 	image.Ref, image.Pinned, image.Digest = r.ref.String(), pinned.String(), pinned.Version
-	err = r.config(ctx, config, &image)
+	data, err := r.configFile(ctx, config)
+	if err == nil {
+		err = r.config(data, &image)
+	}
+	if err == nil {
+		r.keep(kept{body, data})
+	}
 	return image, err
 }
 
@@ -158,8 +172,18 @@ func (r *reading) login(ctx context.Context, web http.RoundTripper) error {
 
 // get reads a document of the image's repository.
 func (r *reading) get(ctx context.Context, document string) ([]byte, error) {
+	resp, err := r.ask(ctx, http.MethodGet, document)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
+}
+
+// ask sends a request about a document, and returns its answer if that is OK.
+func (r *reading) ask(ctx context.Context, method, document string) (*http.Response, error) {
 	url := r.server.Scheme() + "://" + r.server.RegistryStr() + "/v2/" + r.ref.Namespace + "/" + document
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -173,11 +197,11 @@ func (r *reading) get(ctx context.Context, document string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer resp.Body.Close()
 	if err := transport.CheckError(resp, http.StatusOK); err != nil {
+		resp.Body.Close()
 		return nil, err
 	}
-	return io.ReadAll(resp.Body)
+	return resp, nil
 }
 
 func digest(data []byte) string {
@@ -242,18 +266,23 @@ func size(text string) uint64 {
 	return n
 }
 
-// config adds what the image's config.json says.
-func (r *reading) config(ctx context.Context, layer v1.Descriptor, image *Image) error {
+// configFile is the image's config.json.
+func (r *reading) configFile(ctx context.Context, layer v1.Descriptor) ([]byte, error) {
+	if digest(r.was.Config) == layer.Digest.String() {
+		return r.was.Config, nil
+	}
 	if layer.Size > maxConfig {
-		return r.fail(Invalid, "its config.json has %d bytes, which no tart would write", layer.Size)
+		return nil, r.fail(Invalid, "its config.json has %d bytes, which no tart would write", layer.Size)
 	}
 	data, err := r.get(ctx, "blobs/"+layer.Digest.String())
-	if err != nil {
-		return err
+	if err == nil && digest(data) != layer.Digest.String() {
+		err = r.fail(Invalid, "%s sent another config.json than the one the manifest names", r.ref.Host)
 	}
-	if digest(data) != layer.Digest.String() {
-		return r.fail(Invalid, "%s sent another config.json than the one the manifest names", r.ref.Host)
-	}
+	return data, err
+}
+
+// config adds what the image's config.json says.
+func (r *reading) config(data []byte, image *Image) error {
 	var config tartcli.Config
 	platform := struct{ Arch string }{"arm64"} // an old tart named none
 	if json.Unmarshal(data, &config) != nil || json.Unmarshal(data, &platform) != nil {

@@ -1,8 +1,11 @@
 package registry_test
 
 import (
+	"bytes"
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -57,6 +60,36 @@ func TestTags(t *testing.T) {
 	b.refuses(b.host+"/org/base:other", registry.NotFound, "check its name and tag")
 	b.refuses(b.host+"/org/other", registry.NotFound)
 	b.refuses(b.host+"/org/base@sha256:"+strings.Repeat("0", 64), registry.NotFound)
+}
+
+// What a reference meant before is asked for with one request, and transferred
+// only when it means something else.
+func TestUnchanged(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.publish("org/base:latest", macOS())
+	first := b.resolve(b.host + "/org/base")
+	total, blobs := b.asked("/manifests/"), b.asked("/blobs/sha256")
+	if again := b.resolve(b.host + "/org/base"); again != first {
+		t.Errorf("%+v\nthen %+v", first, again)
+	}
+	heads := b.count(func(r *http.Request) bool {
+		return r.Method == http.MethodHead && strings.HasSuffix(r.URL.Path, "/manifests/latest")
+	})
+	if heads != 1 || b.asked("/manifests/") != total+1 || b.asked("/blobs/sha256") != blobs {
+		t.Errorf("%d HEAD of %d requests, %d for blobs", heads, b.asked("/manifests/")-total, b.asked("/blobs/sha256")-blobs)
+	}
+	// What was meddled with counts no more.
+	all, err := filepath.Glob(filepath.Join(b.root, "Users/admin/Library/Caches/hostler/registry/*"))
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	data, err := os.ReadFile(all[0])
+	b.must(err)
+	b.must(os.WriteFile(all[0], bytes.Replace(data, []byte(`"manifest":"`), []byte(`"manifest":"AAAA`), 1), 0o600))
+	if again := b.resolve(b.host + "/org/base"); again != first {
+		t.Errorf("%+v\nthen %+v", first, again)
+	}
 }
 
 func TestReferences(t *testing.T) {
