@@ -17,10 +17,12 @@ func (c *images) Configure(config providers.Lookup) { c.github.Configure(config)
 // that stays as it is. A configuration without GitHub needs no runner, and a
 // server that mirrors no releases has a rule of its own.
 func (c *images) warnOfAge(ctx context.Context, r *providers.Resolve[Image]) {
-	runner := r.Have.Runner
-	if _, ok := r.Config.Get(ghaccess.Sole()); !ok || runner == "" || r.Want.Content != r.Have.Content {
+	_, ok := r.Config.Get(ghaccess.Sole())
+	st, err := c.shelf.Stand(r.Have.VM)
+	if !ok || err != nil || st.Build == nil || st.Build.Runner == "" || r.Want.Content != r.Have.Content {
 		return
 	}
+	runner := st.Build.Runner
 	releases, err := c.github.RunnerReleases(ctx)
 	if text := runnerage.Warning(runner, releases, c.now()); text != "" {
 		r.Warn("", text+"; build the image with a newer one (RUNNER_VERSION)")

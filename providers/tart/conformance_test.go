@@ -82,7 +82,7 @@ func TestConformance(t *testing.T) {
 			},
 		},
 		ConfigOnly: []string{"host", "from", "login", "step", "check", "keep"},
-		Identity:   []string{"vm", "os", "memory_min", "source", "digest", "runner_version"}, // what it is; another one is another image
+		Identity:   []string{"vm", "os", "memory_min", "source", "digest"}, // what it is; another one is another image
 		Gone:       func(w *providertest.World, _ cty.Value) error { return w.Mac.RemoveVM("base") },
 		Foreign: func(w *providertest.World, _ cty.Value) error {
 			cmd := exec.Command(w.Mac.Tool("tart"), "create", "--linux", "base")

@@ -228,9 +228,9 @@ func (c *images) read(have *Image, list tartcli.Listing) (f providers.Fetched[Im
 	got := *have
 	got.CPUs, got.Memory, got.Disk = &st.Config.CPUs, schema.Size(st.Config.Memory), schema.Size(vm.Disk)*gigabyte
 	got.OS, got.MemoryMin = st.Config.OS, schema.Size(st.Config.MinMemory())
-	got.Content, got.Runner = "", ""
+	got.Content = ""
 	if b := st.Build; b != nil && b.Content != "" {
-		got.Source, got.Digest, got.Content, got.Runner = b.Source, b.Digest, b.Content, b.Runner
+		got.Source, got.Digest, got.Content = b.Source, b.Digest, b.Content
 	} else if have.Content != "" {
 		got.Content = unknown
 	}

@@ -24,9 +24,11 @@ type Build struct {
 	// What it is made of, as in the attributes of image. A checkpoint and an
 	// unfinished build have none of these, and an earlier build that was
 	// imported no content.
-	Source        string `json:"source,omitempty"`
-	Digest        string `json:"digest,omitempty"`
-	Content       string `json:"content,omitempty"`
+	Source  string `json:"source,omitempty"`
+	Digest  string `json:"digest,omitempty"`
+	Content string `json:"content,omitempty"`
+	// RunnerVersion is that of the Actions runner in ~/actions-runner, if there
+	// is one and the build had to boot. No plan can know it before.
 	RunnerVersion string `json:"runner_version,omitempty"`
 	// Bytes that it occupies, to the nearest decimal GB. What it shares with
 	// the VM that it was cloned from is counted with both.

@@ -28,7 +28,6 @@ type Image struct {
 	Content   string      `cty:"content"`
 	OS        string      `cty:"os"`
 	MemoryMin schema.Size `cty:"memory_min"`
-	Runner    string      `cty:"runner_version"`
 }
 
 // Login is how a guest is reached while it is built.
@@ -86,7 +85,6 @@ func block() *schema.Block {
 			{Name: "content", Type: schema.String, Computed: true, Doc: "The hash of all that the build is made of: digest, login user, disk and steps. Another one makes the image anew, and the old one is kept. \"unknown\" when what was noted of the VM is lost."},
 			{Name: "os", Type: schema.String, Computed: true, Doc: "darwin or linux."},
 			{Name: "memory_min", Type: schema.Bytes, Computed: true, Doc: "The memory that the image itself demands."},
-			{Name: "runner_version", Type: schema.String, Computed: true, Doc: "The version of the Actions runner in ~/actions-runner after the build, if there is one and the build had to boot."},
 		},
 		Blocks: []schema.Nested{
 			{Mode: schema.Defaulted, Block: schema.Block{
