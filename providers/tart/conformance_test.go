@@ -36,7 +36,8 @@ func world(dir string) (*providertest.World, error) {
 	}
 	return &providertest.World{
 		Type: quick(providers.Env{Root: mac.Root(), Environ: environ, Web: web}), Config: blocks{}, Root: mac.Root(), Mac: mac,
-		Ignore: []string{"Users/admin/.tart/"}, // disks are large; the VMs are Objects
+		// Disks are large, and the VMs are Objects; what registries said is a cache.
+		Ignore: []string{"Users/admin/.tart/", "Users/admin/Library/Caches/hostler/registry"},
 		Objects: func() (all []string, err error) {
 			vms, err := mac.VMs()
 			for _, v := range vms {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,8 +35,12 @@ func (r *reading) recall() (k kept) {
 	return k
 }
 
-// keep remembers documents. That they can't be kept is no reason to fail.
+// keep remembers documents, unless they are what is kept. That they can't be is
+// no reason to fail.
 func (r *reading) keep(k kept) {
+	if bytes.Equal(k.Manifest, r.was.Manifest) && bytes.Equal(k.Config, r.was.Config) {
+		return
+	}
 	data, err := json.Marshal(k)
 	if err == nil && r.machine.Folder(folder, 0o700) == nil {
 		_ = r.machine.WriteFile(r.file(), data, 0o600)

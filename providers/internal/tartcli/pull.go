@@ -26,7 +26,7 @@ func (t *Tart) Pull(ctx context.Context, ref string, progress func(text string))
 		before := n.best
 		n.begin = start{}
 		_, err := t.run(ctx, command{op: "pull", vm: ref, args: []string{ref}, patient: true, stdout: n})
-		if n.best <= before || !Is(err, Network) && !Is(err, Registry) && !Is(err, Signaled) {
+		if n.best <= before || !Is(err, Network) && !Is(err, Registry) {
 			return err
 		}
 		progress(fmt.Sprintf("the registry was lost at %d%%; trying again", n.best))
