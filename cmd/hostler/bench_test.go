@@ -61,6 +61,71 @@ func BenchmarkIdle(b *testing.B) {
 	b.ReportMetric(rss(b, pid), "MB-RSS")
 }
 
+// BenchmarkPlanImages is a plan without changes of ten Macs with twenty images
+// each, from four references, the Macs one after the other. Beside the time it
+// tells how often tart was asked per Mac, and a registry per reference.
+//
+//	go test ./cmd/hostler -bench PlanImages -run '^$' -benchtime 5x
+func BenchmarkPlanImages(b *testing.B) {
+	const hosts, images = 10, 20
+	refs := []string{"macos-sequoia-base", "macos-tahoe-base", "macos-sequoia-xcode", "ubuntu"}
+	exe, err := built()
+	check(b, err)
+	dir := b.TempDir()
+	check(b, os.WriteFile(filepath.Join(dir, "main.hcl"), fmt.Appendf(nil, `
+host "mini" {}
+locals { refs = [%s] }
+image "i" {
+  for_each = toset([for i in range(%d) : tostring(i)])
+  from     = "ghcr.io/cirruslabs/${local.refs[tonumber(each.key) %% %d]}:latest"
+}
+`, `"`+strings.Join(refs, `", "`)+`"`, images, len(refs)), 0o644))
+	var macs []*testbed.Mac
+	hostler := func(mac *testbed.Mac, state int, args ...string) {
+		c := exec.Command(exe, append([]string{"--chdir", filepath.Join(dir, fmt.Sprint(state))}, args...)...)
+		c.Env = mac.Environ()
+		timed(b, c)
+	}
+	for i := range hosts {
+		mac, err := testbed.New(filepath.Join(b.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 64 << 30, CPUs: 10})
+		check(b, err)
+		for _, ref := range refs {
+			check(b, mac.Publish(testbed.RemoteImage{Ref: "ghcr.io/cirruslabs/" + ref + ":latest", OS: "darwin", CPUs: 4, CPUMin: 4, Memory: 8 << 30, MemoryMin: 4 << 30, DiskGB: 50, UsedGB: 1}))
+		}
+		check(b, os.Mkdir(filepath.Join(dir, fmt.Sprint(i)), 0o755))
+		check(b, os.Link(filepath.Join(dir, "main.hcl"), filepath.Join(dir, fmt.Sprint(i), "main.hcl")))
+		hostler(mac, i, "apply", "--auto-approve")
+		check(b, mac.ResetCalls())
+		macs = append(macs, mac)
+	}
+	b.ResetTimer()
+	for range b.N {
+		for i, mac := range macs {
+			hostler(mac, i, "plan", "--detailed-exitcode")
+		}
+	}
+	b.StopTimer()
+	lists, requests, conditional := 0, 0, 0
+	for _, mac := range macs {
+		calls, err := mac.Calls()
+		check(b, err)
+		for _, c := range calls {
+			switch {
+			case c.Tool == "tart" && c.Args[0] == "list":
+				lists++
+			case c.Tool == testbed.Web && strings.Contains(c.Args[1], "/manifests/"):
+				requests++
+				if c.Args[2] == "HEAD" {
+					conditional++
+				}
+			}
+		}
+	}
+	b.ReportMetric(float64(lists)/float64(b.N*hosts), "lists/host")
+	b.ReportMetric(float64(requests)/float64(b.N*hosts*len(refs)), "manifests/reference")
+	b.ReportMetric(100*float64(conditional)/float64(requests), "%HEAD")
+}
+
 // mac is a simulated Mac with a golden image and a profile, and a service.
 type benchMac struct {
 	*testbed.Mac

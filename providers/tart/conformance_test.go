@@ -35,7 +35,7 @@ func world(dir string) (*providertest.World, error) {
 		err = tartcli.New(machine.Local(mac.Root(), environ)).Pull(context.Background(), sequoia, nil)
 	}
 	return &providertest.World{
-		Type: quick(providers.Env{Root: mac.Root(), Environ: environ, Web: web}), Config: blocks{}, Root: mac.Root(), Mac: mac,
+		Type: provider(newImages(providers.Env{Root: mac.Root(), Environ: environ, Web: web})).Types[0], Config: blocks{}, Root: mac.Root(), Mac: mac,
 		// Disks are large, and the VMs are Objects; what registries said is a cache.
 		Ignore: []string{"Users/admin/.tart/", "Users/admin/Library/Caches/hostler/registry"},
 		Objects: func() (all []string, err error) {

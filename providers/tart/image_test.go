@@ -21,7 +21,6 @@ import (
 	"hostler/hcl/addr"
 	"hostler/hcl/schema"
 	"hostler/providers"
-	"hostler/providers/internal/guest"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
 )
@@ -51,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 func child() int {
-	typ := quick(providers.Env{Dir: os.Getenv(childDir), Root: os.Getenv(testbed.EnvRoot), Environ: os.Environ()})
+	typ := provider(newImages(providers.Env{Dir: os.Getenv(childDir), Root: os.Getenv(testbed.EnvRoot), Environ: os.Environ()})).Types[0]
 	want, err := typ.Decode(json.RawMessage(os.Getenv(childWant)), 0)
 	if err == nil && os.Getenv(childHave) == "" {
 		_, err = typ.Create(context.Background(), want)
@@ -66,13 +65,6 @@ func child() int {
 		return 1
 	}
 	return 0
-}
-
-// quick is the type image, but for the time that guests are given.
-func quick(env providers.Env) *providers.Type {
-	c := newImages(env)
-	c.builder.Limits = guest.Limits{Steady: time.Nanosecond}
-	return provider(c).Types[0]
 }
 
 // bed is a simulated Mac and the type image on it.
@@ -110,7 +102,7 @@ func newBedOf(t *testing.T, spec testbed.Spec) *bed {
 
 // restart is a new run of hostler: nothing is remembered.
 func (b *bed) restart() {
-	b.Type = quick(providers.Env{Dir: b.dir, Root: b.Root(), Environ: b.Environ(), Web: b.Registry()})
+	b.Type = provider(newImages(providers.Env{Dir: b.dir, Root: b.Root(), Environ: b.Environ(), Web: b.Registry()})).Types[0]
 }
 
 type blocks map[string]cty.Value

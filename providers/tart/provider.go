@@ -23,7 +23,6 @@ import (
 
 	"hostler/providers"
 	"hostler/providers/internal/ghaccess"
-	"hostler/providers/internal/guest"
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/registry"
 	"hostler/providers/internal/settings"
@@ -65,7 +64,7 @@ func newImages(env providers.Env) *images {
 	return &images{
 		dir: env.Dir, mac: mac, tart: t, cache: cache.Cache{Mac: mac}, shelf: s,
 		remote:  &remote{client: registry.New(mac, env.Web), known: map[string]answer{}},
-		builder: build.Builder{Mac: mac, Tart: t, Shelf: s, Limits: guest.Limits{}},
+		builder: build.Builder{Mac: mac, Tart: t, Shelf: s},
 		github:  ghaccess.New(env), now: time.Now,
 	}
 }

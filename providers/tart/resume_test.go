@@ -13,31 +13,6 @@ import (
 	"hostler/providers/testbed"
 )
 
-// execs are the numbers of the calls of `tart exec` that bring a build on: steps,
-// checks and shutdowns. The others only look whether the guest is ready.
-func (w *workshop) execs() (all []int) {
-	w.t.Helper()
-	calls, err := w.Calls()
-	w.must(err)
-	inGuest := map[int]string{} // by process
-	for _, c := range calls {
-		if c.Tool == testbed.Guest {
-			inGuest[c.PID] = c.Args[1]
-		}
-	}
-	n := 0
-	for _, c := range calls {
-		if c.Tool != "tart" || c.Args[0] != "exec" {
-			continue
-		}
-		n++
-		if slices.Contains([]string{"# hostler: run", "# hostler: script", "# hostler: upload", "sudo"}, inGuest[c.PID]) {
-			all = append(all, n)
-		}
-	}
-	return all
-}
-
 // killed kills a build where the fault says, and returns the steps that were
 // not done then.
 func (w *workshop) killed(f testbed.Fault, have, want cty.Value) (left []string) {
@@ -94,54 +69,10 @@ func (w *workshop) wantResumed(left []string, promoted bool) {
 	}
 }
 
-// Wherever a build is killed, the next run ends with the same image, and runs
-// no step again that was done.
-func TestKilledWhileBuilding(t *testing.T) {
-	t.Parallel()
-	whole := newWorkshop(t)
-	whole.made("base", whole.image())
-	whole.wantBuilt(0)
-	execs := whole.execs()
-	if len(execs) != 3+2+4 { // steps, checks, shutdowns
-		t.Fatalf("calls of exec %v", execs)
-	}
-	const before, after = testbed.KillCallerBefore, testbed.KillCallerAfter
-	for _, f := range []testbed.Fault{
-		{Match: []string{"exec"}, Nth: execs[0], Kind: before}, // the first step
-		{Match: []string{"exec"}, Nth: execs[1], Kind: after},  // its shutdown
-		{Match: []string{"clone"}, Nth: 2, Kind: before},       // its checkpoint
-		{Match: []string{"clone"}, Nth: 2, Kind: after},
-		{Match: []string{"exec"}, Nth: execs[7], Kind: before}, // the second check
-		{Match: []string{"exec"}, Nth: execs[8], Kind: before}, // the last shutdown
-		{Match: []string{"rename"}, Kind: before},
-		{Match: []string{"rename"}, Kind: after},
-	} {
-		f.Tool = "tart"
-		t.Run(fmt.Sprintf("%s %d %s", f.Match[0], f.Nth, f.Kind), func(t *testing.T) {
-			t.Parallel()
-			w := newWorkshop(t)
-			block := w.value(w.image())
-			want := w.resolved("base", block, w.Null())
-			left := w.killed(f, w.Null(), want)
-			found, _, err := w.Find(t.Context(), want)
-			w.must(err)
-			promoted := f.Match[0] == "rename"
-			if promoted == found.IsNull() {
-				t.Errorf("found %#v", found)
-			}
-			if found.IsNull() {
-				found, err = w.Create(t.Context(), want)
-				w.must(err)
-			}
-			w.wantResumed(left, promoted)
-			w.wantBuilt(0)
-			w.wantSettled("base", block, found)
-		})
-	}
-}
-
-// So does one that makes an image anew. Until it is promoted the image stands
-// as it was, and it is never gone.
+// Wherever a build that makes an image anew is killed, the next run ends with
+// the same image, and runs no step again that was done. Until it is promoted the
+// image stands as it was, and it is never gone. First builds are cut short
+// through the program: TestBuildCutShort.
 func TestKilledWhileRebuilding(t *testing.T) {
 	t.Parallel()
 	const before, after = testbed.KillCallerBefore, testbed.KillCallerAfter
@@ -188,41 +119,6 @@ func TestKilledWhileRebuilding(t *testing.T) {
 			}
 			w.nothingRuns()
 			w.wantSettled("base", block, now)
-		})
-	}
-}
-
-// tart, or the guest, dies in the middle: the build fails, and the next one goes
-// on.
-func TestWhatDiesInTheMiddle(t *testing.T) {
-	t.Parallel()
-	for _, f := range []testbed.Fault{
-		{Tool: "tart", Match: []string{"run"}, Nth: 3, Kind: testbed.CrashAfter},
-		{Tool: "tart", Match: []string{"clone"}, Nth: 3, Kind: testbed.CrashAfter},
-		{Tool: testbed.Guest, Nth: 10, Kind: testbed.Die},
-	} {
-		t.Run(fmt.Sprintf("%s %s %d", f.Tool, f.Kind, f.Nth), func(t *testing.T) {
-			t.Parallel()
-			w := newWorkshop(t)
-			block := w.value(w.image())
-			want := w.resolved("base", block, w.Null())
-			w.must(w.Inject(f))
-			if v, err := w.Create(t.Context(), want); err == nil || !v.IsNull() {
-				t.Fatalf("%#v, %v", v, err)
-			}
-			w.must(w.ClearFaults())
-			w.nothingRuns()
-			w.ran()
-			if len(w.names()) == 0 {
-				t.Error("no checkpoint is left")
-			}
-			made, err := w.Create(t.Context(), want)
-			w.must(err)
-			if slices.Contains(w.ran(), "one") {
-				t.Error("the first step ran again")
-			}
-			w.wantBuilt(0)
-			w.wantSettled("base", block, made)
 		})
 	}
 }

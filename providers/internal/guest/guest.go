@@ -74,9 +74,9 @@ type Mark struct {
 	Started string `json:"started"`
 }
 
-// Start starts the VM and returns when it runs. Errors: a *RungError that says
-// which rung failed; where `tart run` ended, it wraps a *tartcli.Error. A VM
-// that did not come to run in time was stopped again.
+// Start starts the VM and returns when its lock is taken. Errors: a *RungError
+// that says which rung failed; where `tart run` ended, it wraps a
+// *tartcli.Error. A VM whose lock was not taken in time was stopped again.
 func Start(ctx context.Context, m *machine.Machine, t *tartcli.Tart, s Spec) (*Guest, error) {
 	s.Limits = s.Limits.orDefault()
 	config, err := t.Config(s.VM)

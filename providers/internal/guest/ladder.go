@@ -53,7 +53,6 @@ func (e *RungError) Unwrap() error { return e.Err }
 // Limits bound what a guest may take. A zero one is its default.
 type Limits struct {
 	Lock     time.Duration // 1m, from the start of `tart run` to the lock
-	Steady   time.Duration // 1s, how long the lock must be held: tart starts the VM with it in hand, and may fail
 	Contact  time.Duration // 5m, nearly all of the boot
 	Agent    time.Duration // 20s, by which the agent may answer later than SSH and be preferred still
 	Answer   time.Duration // 1m
@@ -67,7 +66,7 @@ func (l Limits) orDefault() Limits {
 		limit *time.Duration
 		other time.Duration
 	}{
-		{&l.Lock, time.Minute}, {&l.Steady, time.Second}, {&l.Contact, 5 * time.Minute}, {&l.Agent, 20 * time.Second}, {&l.Answer, time.Minute},
+		{&l.Lock, time.Minute}, {&l.Contact, 5 * time.Minute}, {&l.Agent, 20 * time.Second}, {&l.Answer, time.Minute},
 		{&l.Disk, time.Minute}, {&l.Clock, time.Minute}, {&l.Shutdown, time.Minute},
 	} {
 		if *d.limit == 0 {
@@ -165,9 +164,9 @@ func (g *Guest) while(ctx context.Context, limit time.Duration) (context.Context
 	return ctx, cancel
 }
 
-// lock is the rung that Start waits for.
+// lock is the rung that Start waits for. tart starts the VM with the lock in
+// hand: that this failed is seen at the next rung.
 func (g *Guest) lock() rung {
-	var since time.Time
 	limit := g.spec.Limits.Lock
 	return rung{name: Lock, limit: limit, each: limit, every: 20 * time.Millisecond, attempt: func(context.Context) (string, error) {
 		pid, err := g.tart.Holder(g.spec.VM)
@@ -178,11 +177,6 @@ func (g *Guest) lock() rung {
 			return "", errors.New("no process holds it")
 		case pid != g.process.PID:
 			return "", fmt.Errorf("process %d holds it", pid)
-		case since.IsZero():
-			since = time.Now()
-		}
-		if time.Since(since) < g.spec.Limits.Steady {
-			return "", errors.New("it was taken only just now")
 		}
 		return "", nil
 	}}

@@ -43,7 +43,7 @@ func (m Maker) Make(ctx context.Context, l ledger.Lease, p runtime.Profile) (not
 func (m Maker) Spec(l ledger.Lease, p runtime.Profile, log string, boot time.Duration) (guest.Spec, error) {
 	s := guest.Spec{
 		VM: l.VM, Log: log, Now: m.Mac.Now, Options: options(p),
-		Limits: guest.Limits{Contact: boot, Steady: time.Nanosecond}, // an end is seen when the guest is reached
+		Limits: guest.Limits{Contact: boot},
 	}
 	shared, err := use(l, p.Cache).Option(m.Mac.Machine)
 	if shared != "" {

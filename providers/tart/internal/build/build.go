@@ -32,10 +32,9 @@ import (
 
 // Builder builds images on one Mac.
 type Builder struct {
-	Mac    *machine.Machine
-	Tart   *tartcli.Tart
-	Shelf  shelf.Shelf
-	Limits guest.Limits
+	Mac   *machine.Machine
+	Tart  *tartcli.Tart
+	Shelf shelf.Shelf
 }
 
 // Job is an image to build.
@@ -231,7 +230,7 @@ func (a *attempt) boot(ctx context.Context) (err error) {
 	}
 	providers.Report(ctx, "booting")
 	a.guest, err = guest.Start(ctx, a.Mac, a.Tart, guest.Spec{
-		VM: a.vm, Log: shelf.Console(a.vm), Limits: a.Limits,
+		VM: a.vm, Log: shelf.Console(a.vm),
 		Login: guest.Login{User: a.User, Password: a.Password, Pin: shelf.HostKey(a.vm)},
 	})
 	if err != nil {

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
+)
+
+var long = flag.Bool("long", false, "play all faults, not a sample")
+
+// buildConfig has an image on another one. The checks want that every step ran
+// once in the disk that they see.
+const buildConfig = `
+host "mini" {}
+image "base" {
+  from   = "ghcr.io/cirruslabs/ubuntu:latest"
+  memory = "2GiB"
+  step "one" { run = "echo step-one >>log" }
+  step "two" {
+    script = "two.sh"
+    env    = { WHAT = "two" }
+  }
+  check "log" {
+    run    = "cat log"
+    expect = "^step-one\nstep-two$"
+  }
+}
+image "workhorse" {
+  from = image.base
+  step "three" {
+    upload = "three.txt"
+    to     = "etc/three.txt"
+  }
+  step "four" { run = "cat etc/three.txt >>log; echo step-four >>log" }
+  check "log" {
+    run    = "cat log"
+    expect = "^step-one\nstep-two\nstep-three\nstep-four$"
+  }
+}
+`
+
+// buildSteps are the steps in order, by what the log of calls has of them.
+var buildSteps = []struct{ image, mark string }{
+	{"base", "step-one"}, {"base", "two.sh"}, {"workhorse", "hostler: upload"}, {"workhorse", "step-four"},
+}
+
+// builder applies buildConfig on a Mac of its own, whose guests really run
+// commands.
+type builder struct {
+	t   *testing.T
+	exe string
+	dir string
+	mac *testbed.Mac
+}
+
+func newBuilder(t *testing.T) *builder {
+	t.Helper()
+	b := &builder{t: t, exe: builtHostler(t), dir: t.TempDir()}
+	for name, text := range map[string]string{"main.hcl": buildConfig, "two.sh": "echo \"step-$WHAT\" >>log\n", "three.txt": "step-three\n"} {
+		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	b.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10, Guests: testbed.Run})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// run is one command of hostler; it returns all that was printed.
+func (b *builder) run(args ...string) (string, error) {
+	c := exec.Command(b.exe, append([]string{"--chdir", b.dir}, args...)...)
+	c.Env = b.mac.Environ()
+	out, err := c.CombinedOutput()
+	return string(out), err
+}
+
+func (b *builder) must(args ...string) string {
+	b.t.Helper()
+	out, err := b.run(args...)
+	if err != nil {
+		b.t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+func (b *builder) calls() []testbed.Call {
+	b.t.Helper()
+	all, err := b.mac.Calls()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return all
+}
+
+// ran are the steps that ran since the calls were reset.
+func (b *builder) ran() (steps []int) {
+	for _, c := range b.calls() {
+		if c.Tool != testbed.Guest {
+			continue
+		}
+		for i, s := range buildSteps {
+			if strings.HasPrefix(c.Args[0], s.image+"--build-") && strings.Contains(strings.Join(c.Args, "\n"), s.mark) {
+				steps = append(steps, i)
+			}
+		}
+	}
+	return steps
+}
+
+// vms are the VMs that stand, oldest first.
+func (b *builder) vms() (names []string) {
+	b.t.Helper()
+	all, err := b.mac.VMs()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, v := range all {
+		if names = append(names, v.Name); v.State != "stopped" {
+			b.t.Errorf("VM %q is %s", v.Name, v.State)
+		}
+	}
+	return names
+}
+
+// builds are the builds by role, image and content, without what differs from
+// Mac to Mac.
+func (b *builder) builds() string {
+	b.t.Helper()
+	var all []map[string]any
+	if err := json.Unmarshal([]byte(b.must("image", "ls", "--json")), &all); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, build := range all {
+		delete(build, "made")
+	}
+	text, _ := json.MarshalIndent(all, "", " ")
+	return string(text)
+}
+
+// faults are the ways in which a build can be cut short, at every call that
+// brings it on: hostler is killed, tart or the guest dies, the registry fails.
+func (b *builder) faults() (all []testbed.Fault) {
+	nth := map[string]int{}
+	calls := b.calls()
+	for _, c := range calls {
+		verb := c.Args[0]
+		kinds := []testbed.Kind{testbed.KillCallerBefore, testbed.KillCallerAfter, testbed.CrashAfter}
+		switch c.Tool {
+		case testbed.Web:
+			verb, kinds = c.Args[0], []testbed.Kind{testbed.Fail}
+		case testbed.Guest:
+			verb, kinds = "", []testbed.Kind{testbed.Die}
+		case "tart":
+		default:
+			continue
+		}
+		nth[c.Tool+verb]++
+		f := testbed.Fault{Tool: c.Tool, Nth: nth[c.Tool+verb], Code: 503, Stderr: "injected fault\n"}
+		if verb != "" {
+			f.Match = []string{verb}
+		}
+		brings := !slices.Contains([]string{"list", "get", "--version"}, verb)
+		if verb == "exec" {
+			brings = slices.ContainsFunc(calls, func(g testbed.Call) bool { return g.Tool == testbed.Guest && g.PID == c.PID && bringsOn(g) })
+		}
+		if c.Tool == testbed.Guest {
+			brings = bringsOn(c)
+		}
+		for _, f.Kind = range kinds {
+			if brings {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// bringsOn reports whether a command in a guest is a step, a check or the
+// shutdown, and not a look whether the guest is ready.
+func bringsOn(c testbed.Call) bool {
+	return slices.Contains([]string{"# hostler: run", "# hostler: script", "# hostler: upload", "sudo"}, c.Args[1])
+}
+
+// TestBuildCutShort cuts a build short at every call that brings it on. The
+// next apply ends with the same images, runs no step whose checkpoint stood,
+// and nothing is left over. One in seven is taken, which meets every way; all of
+// them take minutes:
+//
+//	go test ./cmd/hostler -run BuildCutShort -long
+func TestBuildCutShort(t *testing.T) {
+	t.Parallel()
+	whole := newBuilder(t)
+	whole.must("apply", "--auto-approve")
+	faults, want, vms := whole.faults(), whole.builds(), whole.vms()
+	if ran := whole.ran(); !slices.Equal(ran, []int{0, 1, 2, 3}) {
+		t.Fatalf("steps ran: %v", ran)
+	}
+	if len(faults) < 100 {
+		t.Fatalf("only %d faults", len(faults))
+	}
+	var checkpoints []string // of the steps, in order
+	for _, c := range whole.calls() {
+		if c.Tool == "tart" && c.Args[0] == "clone" && strings.Contains(c.Args[2], "--step-") {
+			checkpoints = append(checkpoints, c.Args[2])
+		}
+	}
+	for i, f := range faults {
+		if i%7 != 0 && !*long {
+			continue
+		}
+		t.Run(fmt.Sprintf("%s %s %d %s", f.Tool, strings.Join(f.Match, " "), f.Nth, f.Kind), func(t *testing.T) {
+			t.Parallel()
+			b := newBuilder(t)
+			if err := b.mac.Inject(f); err != nil {
+				t.Fatal(err)
+			}
+			first, err := b.run("apply", "--auto-approve")
+			if all, _ := b.mac.Faults(); all[0].Fired == 0 {
+				t.Fatalf("nothing was cut short: %v\n%s", err, first)
+			}
+			if err := b.mac.ClearFaults(); err != nil {
+				t.Fatal(err)
+			}
+			stood, err := b.mac.VMs()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.mac.ResetCalls(); err != nil {
+				t.Fatal(err)
+			}
+			second := b.must("apply", "--auto-approve")
+			for _, step := range b.ran() {
+				if slices.ContainsFunc(stood, func(v testbed.VM) bool { return v.Name == checkpoints[step] }) {
+					t.Errorf("step %d ran again\n%s\n%s", step, first, second)
+				}
+			}
+			if got := b.builds(); got != want {
+				t.Errorf("builds:\n%s\nwant:\n%s\n%s\n%s", got, want, first, second)
+			}
+			if got := b.vms(); !slices.Equal(got, vms) {
+				t.Errorf("VMs %q, want %q", got, vms)
+			}
+			if left, _ := filepath.Glob(b.mac.Path("/Users/admin/Library/Logs/hostler/images/*.[ch]o*")); len(left) > 0 {
+				t.Errorf("left over: %q", left)
+			}
+			b.must("plan", "--detailed-exitcode")
+		})
+	}
+}
