@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -267,6 +268,10 @@ func cmdCode(ts *testscript.TestScript, neg bool, args []string) {
 //	github token TOKEN PERMISSION=LEVEL…    adds a token
 //	github secret SCOPE NAME                wants the secret there, with the canary for a value
 //	github jobs OWNER/REPOSITORY            queues a job for every runner that has none
+//	github runner NAME online|offline LABEL wants the runner so
+//	github relabel NAME                     takes the runner's labels away
+//	github job OWNER/REPOSITORY LABEL       gives a runner a job of a second
+//	github runner-of-others NAME            registers a runner
 //	github meddle                           changes groups and secrets as somebody else
 func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
@@ -291,6 +296,22 @@ func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 		age, err := time.ParseDuration(args[2])
 		ts.Check(err)
 		ts.Check(gh.Release(args[1], time.Now().Add(-age)))
+	case args[0] == "runner":
+		list, err := gh.Runners()
+		ts.Check(err)
+		found := slices.ContainsFunc(list, func(r testbed.GitHubRunner) bool {
+			return r.Name == args[1] && r.Online == (args[2] == "online") &&
+				slices.ContainsFunc(r.Labels, func(l testbed.GitHubLabel) bool { return l.Name == args[3] })
+		})
+		if found == neg {
+			ts.Fatalf("runners: %+v", list)
+		}
+	case args[0] == "relabel":
+		ts.Check(gh.EditRunner(args[1], func(r *testbed.GitHubRunner) { r.Labels = r.Labels[:3] }))
+	case args[0] == "job":
+		ts.Check(giveJob(gh, args[1], args[2], time.Second))
+	case args[0] == "runner-of-others":
+		ts.Check(gh.AddRunner("acme", args[1], nil))
 	case args[0] == "jobs":
 		ts.Check(giveJobs(gh, args[1]))
 	case args[0] == "meddle":
@@ -305,6 +326,24 @@ func cmdGitHub(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Check(gh.AddRepository(name, visibility, map[string]string{"README.md": "hello\n"}))
 		}
 	}
+}
+
+// giveJob has a runner with the label work on a job for a while.
+func giveJob(gh *testbed.GitHub, repository, label string, lasts time.Duration) error {
+	if _, err := gh.QueueJob(repository, "boot", []string{"self-hosted", label}); err != nil {
+		return err
+	}
+	list, err := gh.Runners()
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if _, ok, err := gh.Take(r.ID); err != nil || ok {
+			time.AfterFunc(lasts, func() { _ = gh.Complete(r.ID, "success") })
+			return err
+		}
+	}
+	return fmt.Errorf("no runner takes a job for %s", label)
 }
 
 // giveJobs queues a job for the label that each runner has alone.

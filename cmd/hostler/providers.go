@@ -5,6 +5,7 @@ import (
 	"hostler/providers/github"
 	"hostler/providers/host"
 	"hostler/providers/launchd"
+	"hostler/providers/runner"
 	"hostler/providers/runtime"
 	"hostler/providers/tart"
 	"hostler/providers/workflow"
@@ -16,6 +17,7 @@ func registry(env providers.Env) providers.Registry {
 		github.New(env),
 		host.New(env),
 		launchd.New(env),
+		runner.New(env),
 		runtime.New(env),
 		tart.New(env),
 		workflow.New(env),

@@ -5,12 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hostler/providers/internal/launchctl"
 	"io/fs"
-	"path"
-	"strings"
 	"time"
-
-	"hostler/providers/internal/machine"
 )
 
 // Create writes the plist where none stands, and loads it.
@@ -39,7 +36,7 @@ func (c *jobs) Create(ctx context.Context, want *Job) (*Job, error) {
 // put writes the plist unless one is there.
 func (c *jobs) put(ctx context.Context, p place, want *Job, data []byte) error {
 	if !p.root {
-		err := c.m.CreateFile(p.file, data, fileMode)
+		err := c.m.CreateFile(p.file, data, launchctl.FileMode)
 		if errors.Is(err, fs.ErrExist) {
 			return exists(want)
 		}
@@ -51,7 +48,7 @@ func (c *jobs) put(ctx context.Context, p place, want *Job, data []byte) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	return c.install(ctx, p, data)
+	return c.launchd.Write(ctx, p.domain, p.file, data)
 }
 
 // Update unloads the job, replaces the plist and loads it again.
@@ -68,18 +65,11 @@ func (c *jobs) Update(ctx context.Context, _, want *Job) (*Job, error) {
 		if err := c.launchd.Bootout(ctx, p.domain, want.Label); err != nil {
 			return err
 		}
-		if err := c.replace(ctx, p, data); err != nil {
+		if err := c.launchd.Write(ctx, p.domain, p.file, data); err != nil {
 			return err
 		}
 		return c.load(ctx, p, want)
 	}())
-}
-
-func (c *jobs) replace(ctx context.Context, p place, data []byte) error {
-	if p.root {
-		return c.install(ctx, p, data)
-	}
-	return c.m.WriteFile(p.file, data, fileMode)
 }
 
 // Delete unloads the job and removes its plist.
@@ -100,14 +90,7 @@ func (c *jobs) Delete(ctx context.Context, have *Job) error {
 	if err := c.enable(ctx, p, have.Label); err != nil {
 		return c.explain(err)
 	}
-	if !p.root {
-		return c.m.Remove(p.file)
-	}
-	if _, err := c.m.Stat(p.file); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	_, err = c.m.Run(ctx, machine.Command{Program: "/bin/rm", Args: []string{"-f", p.file}, Sudo: true})
-	return c.explain(err)
+	return c.explain(c.launchd.Remove(ctx, p.domain, p.file))
 }
 
 func (c *jobs) load(ctx context.Context, p place, j *Job) error {
@@ -138,37 +121,10 @@ func (c *jobs) after(ctx context.Context, j *Job, failure error) (*Job, error) {
 	return got, c.explain(errors.Join(failure, err))
 }
 
-// install puts the plist into root's folder, by way of a file of the user's.
-func (c *jobs) install(ctx context.Context, p place, data []byte) error {
-	source, err := c.transit(p)
-	if err != nil {
-		return err
-	}
-	if err := c.m.WriteFile(source, data, 0o600); err != nil {
-		return err
-	}
-	_, err = c.m.Run(ctx, machine.Command{
-		Program: "/usr/bin/install", Sudo: true,
-		Args: []string{"-S", "-m", fmt.Sprintf("%04o", fileMode), "-o", "root", "-g", "wheel", source, p.file},
-	})
-	return errors.Join(err, c.m.Remove(source))
-}
-
-// transit is where a plist waits for install: a folder that only the user can
-// write to, and one name, so that what a killed run left is found again.
-func (c *jobs) transit(p place) (string, error) {
-	dir := c.m.Getenv("TMPDIR")
-	if dir == "" {
-		dir = "~/Library/Caches"
-	}
-	return c.m.Expand(path.Join(dir, "hostler-"+path.Base(p.file)))
-}
-
 // explain says how to let hostler change the system domain, where sudo asks
 // for a password.
 func (c *jobs) explain(err error) error {
-	var exit *machine.ExitError
-	if !errors.As(err, &exit) || exit.Program != "sudo" || !strings.Contains(exit.Stderr, "password is required") {
+	if !launchctl.Refused(err) {
 		return err
 	}
 	facts, factsErr := c.m.Facts()

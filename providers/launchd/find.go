@@ -2,7 +2,6 @@ package launchd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,7 +16,7 @@ func (c *jobs) Find(ctx context.Context, want *Job) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.sweep(p); err != nil {
+	if err := c.launchd.Sweep(p.domain, p.file); err != nil {
 		return nil, err
 	}
 	data, same, err := c.standing(p, want)
@@ -33,17 +32,6 @@ func (c *jobs) Find(ctx context.Context, want *Job) (*Job, error) {
 		}
 	}
 	return nil, fmt.Errorf("a launchd job %q stands that is not what hostler was about to create; look at %s, then remove it, or import it as %q", want.Label, p.file, id(want))
-}
-
-func (c *jobs) sweep(p place) error {
-	if !p.root {
-		return c.m.Sweep(p.file)
-	}
-	source, err := c.transit(p)
-	if err != nil {
-		return err
-	}
-	return errors.Join(c.m.Sweep(source), c.m.Remove(source))
 }
 
 // Import reads HOST/DOMAIN/LABEL. Keys that a block can't express come along

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"hostler/providers"
@@ -21,19 +20,18 @@ type place struct {
 	owner  string // whom launchd wants the file to belong to
 }
 
-// fileMode is what launchd wants: nobody else may write.
-const fileMode fs.FileMode = 0o644
-
 func (c *jobs) place(j *Job) (place, error) {
 	if j.Domain == system {
-		return place{launchctl.System, path.Join("/Library/LaunchDaemons", j.Label+".plist"), true, "root:wheel"}, nil
+		file, err := c.launchd.File(launchctl.System, j.Label)
+		return place{launchctl.System, file, true, "root:wheel"}, err
 	}
 	facts, err := c.m.Facts()
 	if err != nil {
 		return place{}, err
 	}
-	file, err := c.m.Expand(path.Join("~/Library/LaunchAgents", j.Label+".plist"))
-	return place{launchctl.Gui(facts.UID), file, false, facts.User}, err
+	domain := launchctl.Gui(facts.UID)
+	file, err := c.launchd.File(domain, j.Label)
+	return place{domain, file, false, facts.User}, err
 }
 
 // Read reads one job.

@@ -13,6 +13,7 @@ import (
 
 	"hostler/hcl/addr"
 	"hostler/providers"
+	"hostler/providers/internal/launchctl"
 	"hostler/providers/secret"
 )
 
@@ -84,7 +85,7 @@ func (c *jobs) Resolve(_ context.Context, r *providers.Resolve[Job]) error {
 	if err != nil {
 		return err
 	}
-	w.Loaded, w.Enabled, w.Owner, w.Mode = true, true, p.owner, fmt.Sprintf("%04o", fileMode)
+	w.Loaded, w.Enabled, w.Owner, w.Mode = true, true, p.owner, fmt.Sprintf("%04o", launchctl.FileMode)
 	w.Unexpected = &map[string]string{}
 	if r.Have != nil {
 		if old, err := c.place(r.Have); err != nil || old.file == p.file {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"hostler/providers/testbed/internal/actions"
 	"hostler/providers/testbed/internal/launchd"
 	"hostler/providers/testbed/internal/mac"
 	"hostler/providers/testbed/internal/vm"
@@ -126,6 +127,12 @@ func (m *Mac) SetDiskFree(n uint64) error { return m.mac.Set(func(s *mac.Setting
 // SetSudo makes sudo work without a password, or not.
 func (m *Mac) SetSudo(free bool) error { return m.mac.Set(func(s *mac.Settings) { s.NoSudo = !free }) }
 
+// Owner is the account that the file at the Mac's path belongs to.
+func (m *Mac) Owner(path string) (string, error) {
+	o, err := m.mac.OwnerOf(path)
+	return o.User, err
+}
+
 // SetKeychain locks or unlocks the login keychain, without which macOS guests
 // don't start on macOS 15 and later.
 func (m *Mac) SetKeychain(unlocked bool) error {
@@ -141,10 +148,11 @@ func (m *Mac) SetLogin(in bool) error {
 	if err := m.mac.Set(func(s *mac.Settings) { s.Login, s.Keychain = in, in }); err != nil {
 		return err
 	}
+	change := launchd.Logout
 	if in {
-		return launchd.Login(m.mac)
+		change = launchd.Login
 	}
-	return launchd.Logout(m.mac)
+	return errors.Join(change(m.mac), actions.Sync(m.mac))
 }
 
 // Reboot cuts the power and starts the Mac again: everything that ran is
@@ -167,7 +175,7 @@ func (m *Mac) Reboot() error {
 			busy += v.PID
 		}
 		if busy == 0 {
-			return launchd.Boot(m.mac)
+			return errors.Join(launchd.Boot(m.mac), actions.Sync(m.mac))
 		}
 		if time.Now().After(deadline) {
 			return errors.New("reboot: a VM still runs")

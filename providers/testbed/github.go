@@ -21,6 +21,8 @@ type (
 	GitHubRequest = server.Request
 	// GitHubRunner is a runner as it stands there.
 	GitHubRunner = world.Runner
+	// GitHubLabel is one of a runner's labels.
+	GitHubLabel = world.Label
 	// GitHubGroup is a runner group.
 	GitHubGroup = world.Group
 	// GitHubJob is a job of a run.
@@ -57,20 +59,26 @@ type GitHub struct {
 // GitHub is the one that this Mac sees.
 func (m *Mac) GitHub() (*GitHub, error) { return OpenGitHub(filepath.Join(m.Dir(), "github")) }
 
-// OpenGitHub opens the GitHub in dir. A new one has GitHubToken, and an
-// organization for each owner that a repository is added for.
+// OpenGitHub opens the GitHub in dir. A new one has GitHubToken, an
+// organization for each owner that a repository is added for, and the runner
+// program for Macs.
 func OpenGitHub(dir string) (*GitHub, error) {
 	f, err := world.Open(dir)
 	if err != nil {
 		return nil, err
 	}
 	g := &GitHub{folder: f, server: server.New(f), dir: dir}
-	return g, g.change(func(w *world.World) error {
-		if len(w.Tokens) == 0 {
+	fresh := false
+	err = g.change(func(w *world.World) error {
+		if fresh = len(w.Tokens) == 0; fresh {
 			w.Tokens = append(w.Tokens, &world.Token{Hash: auth.Hash(GitHubToken), Login: "hostler-admin", All: true})
 		}
 		return nil
 	})
+	if err == nil && fresh {
+		err = g.offer(world.FirstRelease.Version)
+	}
+	return g, err
 }
 
 // change changes the world as nobody's request does.

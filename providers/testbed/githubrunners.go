@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"hostler/providers/testbed/internal/actions"
 	"hostler/providers/testbed/internal/github/runners"
 	"hostler/providers/testbed/internal/github/secrets"
 	"hostler/providers/testbed/internal/github/world"
@@ -27,12 +28,27 @@ func (g *GitHub) AddDownload(os, arch, filename string, data []byte) (sum string
 	})
 }
 
-// Release publishes a version of the runner program.
+// Release publishes a version of the runner program. The newest is what GitHub
+// offers to download.
 func (g *GitHub) Release(version string, published time.Time) error {
-	return g.change(func(w *world.World) error {
+	newest := true
+	err := g.change(func(w *world.World) error {
+		for _, r := range w.Releases {
+			newest = newest && published.After(r.Published)
+		}
 		w.Releases = slices.Insert(w.Releases, 0, &world.Release{Version: version, Published: published})
 		return nil
 	})
+	if err != nil || !newest {
+		return err
+	}
+	return g.offer(version)
+}
+
+// offer lets Macs download a version of the runner program.
+func (g *GitHub) offer(version string) error {
+	_, err := g.AddDownload("osx", "arm64", actions.Filename(version), actions.Archive(version))
+	return err
 }
 
 // Runners are all of them, by ID.
@@ -200,4 +216,23 @@ func (g *GitHub) Complete(runner int64, conclusion string) error {
 // Disconnect takes a runner offline.
 func (g *GitHub) Disconnect(runner int64) error {
 	return g.change(func(w *world.World) error { runners.Disconnect(w, g.now(), runner); return nil })
+}
+
+// AddRunner registers a runner of an owner as somebody else.
+func (g *GitHub) AddRunner(scope, name string, labels []string) error {
+	return g.change(func(w *world.World) error {
+		r := &world.Runner{ID: w.ID(), Scope: scope, Name: name, OS: "macOS", GroupID: 1, Created: g.now()}
+		runners.Label(w, r, labels)
+		w.Runners = append(w.Runners, r)
+		return nil
+	})
+}
+
+// AddGroup adds a runner group of an organization, for all its private
+// repositories.
+func (g *GitHub) AddGroup(org, name string) error {
+	return g.change(func(w *world.World) error {
+		w.Groups = append(w.Groups, &world.Group{ID: w.ID(), Org: org, Name: name, Visibility: "private"})
+		return nil
+	})
 }

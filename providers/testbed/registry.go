@@ -242,7 +242,8 @@ func (m *Mac) Web() (http.RoundTripper, error) {
 type everywhere struct{ gitHub, registries http.RoundTripper }
 
 func (e everywhere) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host == "api.github.com" {
+	switch req.URL.Host {
+	case "api.github.com", "github.com", "objects.githubusercontent.com":
 		return e.gitHub.RoundTrip(req)
 	}
 	return e.registries.RoundTrip(req)

@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 
+	"hostler/providers/testbed/internal/actions"
 	"hostler/providers/testbed/internal/launchd"
 	"hostler/providers/testbed/internal/mac"
 	"hostler/providers/testbed/internal/macos"
@@ -61,7 +62,7 @@ func having(words ...string) func([]string) bool {
 func tools() []tool {
 	return []tool{
 		{"tart", "/opt/homebrew/bin/tart", tart.Run, tart.Mutates},
-		{"launchctl", "/bin/launchctl", launchd.Run, launchd.Mutates},
+		{"launchctl", "/bin/launchctl", actions.After(launchd.Run), launchd.Mutates},
 		{"sysctl", "/usr/sbin/sysctl", macos.Sysctl, never},
 		{"sw_vers", "/usr/bin/sw_vers", macos.SwVers, never},
 		{"df", "/bin/df", macos.Df, never},
@@ -86,6 +87,8 @@ func tools() []tool {
 		{"DevToolsSecurity", "/usr/sbin/DevToolsSecurity", macos.DevToolsSecurity, having("-enable", "-disable")},
 		{"xcode-select", "/usr/bin/xcode-select", macos.XcodeSelect, having("-s", "--switch", "-r", "--reset")},
 		{"xcodebuild", "/usr/bin/xcodebuild", macos.Xcodebuild, having("accept", "-runFirstLaunch")},
+		{"tar", "/usr/bin/tar", macos.Tar, always},
+		{"config.sh", "/usr/libexec/config.sh", actions.Config, always},
 		{"arch", "/usr/bin/arch", macos.Arch, never},
 		// What runs under sudo is a call of its own in the log.
 		{"sudo", "/usr/bin/sudo", macos.Sudo, never},

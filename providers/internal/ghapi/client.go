@@ -112,6 +112,21 @@ func New(m *machine.Machine, net http.RoundTripper, access Access, now func() ti
 	return c, nil
 }
 
+// For is the client for another owner, with the same credentials.
+func (c *Client) For(owner string) *Client {
+	d := *c
+	d.Owner = owner
+	return &d
+}
+
+// Site is where people see what the API tells of, without a slash at the end.
+func (c *Client) Site() string {
+	base := *c.gh.BaseURL
+	base.Host = strings.TrimPrefix(base.Host, "api.")
+	base.Path = strings.TrimSuffix(strings.TrimSuffix(base.Path, "/"), "/api/v3")
+	return strings.TrimSuffix(base.String(), "/")
+}
+
 // Left is how many requests GitHub still allows in this hour, as of the last
 // answer, and until when it counts; ok is false before the first.
 func (c *Client) Left() (n int, until time.Time, ok bool) { return c.plain.Left() }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/google/go-github/v62/github"
@@ -13,18 +15,40 @@ import (
 
 // Runner is a self-hosted runner as GitHub knows it.
 type Runner struct {
-	ID     int64
-	Name   string
-	OS     string
-	Online bool
-	Busy   bool
-	Labels []string // with those that GitHub adds
+	ID      int64
+	Name    string
+	OS      string
+	Online  bool
+	Busy    bool
+	Labels  []string // with those that GitHub adds
+	Own     []string // without those
+	Group   int64    // 0: a repository's
+	Version string   // "" where GitHub does not tell
 }
 
-func runner(r *github.Runner) Runner {
-	out := Runner{ID: r.GetID(), Name: r.GetName(), OS: r.GetOS(), Online: r.GetStatus() == "online", Busy: r.GetBusy()}
-	for _, l := range r.Labels {
-		out.Labels = append(out.Labels, l.GetName())
+// answer is a runner as GitHub sends it; go-github's has neither group nor
+// version.
+type answer struct {
+	ID      int64  `json:"id"`
+	Name    string `json:"name"`
+	OS      string `json:"os"`
+	Status  string `json:"status"`
+	Busy    bool   `json:"busy"`
+	Group   int64  `json:"runner_group_id"`
+	Version string `json:"version"`
+	Labels  []struct {
+		Name string `json:"name"`
+		Type string `json:"type"`
+	} `json:"labels"`
+}
+
+func (a answer) runner() Runner {
+	out := Runner{ID: a.ID, Name: a.Name, OS: a.OS, Online: a.Status == "online", Busy: a.Busy, Group: a.Group, Version: a.Version}
+	for _, l := range a.Labels {
+		out.Labels = append(out.Labels, l.Name)
+		if l.Type != "read-only" {
+			out.Own = append(out.Own, l.Name)
+		}
 	}
 	return out
 }
@@ -47,39 +71,46 @@ func (c *Client) scope() string {
 
 // Runners lists the owner's runners; name is one's name, "" for all.
 func (c *Client) Runners(ctx context.Context, name string) ([]Runner, error) {
-	list, err := pages(func(opt github.ListOptions) ([]*github.Runner, *github.Response, error) {
-		o := &github.ListRunnersOptions{ListOptions: opt}
+	list, err := pages(func(opt github.ListOptions) ([]answer, *github.Response, error) {
+		query := url.Values{"per_page": {strconv.Itoa(opt.PerPage)}}
+		if opt.Page > 0 {
+			query.Set("page", strconv.Itoa(opt.Page))
+		}
 		if name != "" {
-			o.Name = &name
+			query.Set("name", name)
 		}
-		var got *github.Runners
-		var resp *github.Response
-		var err error
-		if c.Repo() != "" {
-			got, resp, err = c.gh.Actions.ListRunners(ctx, c.Org(), c.Repo(), o)
-		} else {
-			got, resp, err = c.gh.Actions.ListOrganizationRunners(ctx, c.Org(), o)
-		}
+		req, err := c.gh.NewRequest(http.MethodGet, c.scope()+"/actions/runners?"+query.Encode(), nil)
 		if err != nil {
-			return nil, resp, err
+			return nil, nil, err
 		}
-		return got.Runners, resp, nil
+		var got struct{ Runners []answer }
+		resp, err := c.gh.Do(ctx, req, &got)
+		return got.Runners, resp, err
 	})
 	if err != nil {
 		return nil, explain(err, c.needsRunner(), "list the runners of %s", c.Owner)
 	}
 	out := make([]Runner, len(list))
 	for i, r := range list {
-		out[i] = runner(r)
+		out[i] = r.runner()
 	}
 	return out, nil
 }
 
 // Runner is one runner; one that is gone is NotFound.
 func (c *Client) Runner(ctx context.Context, id int64) (Runner, error) {
-	var r github.Runner
+	var r answer
 	err := c.call(ctx, http.MethodGet, fmt.Sprintf("%s/actions/runners/%d", c.scope(), id), nil, &r)
-	return runner(&r), explain(err, c.needsRunner(), "read runner %d of %s", id, c.Owner)
+	return r.runner(), explain(err, c.needsRunner(), "read runner %d of %s", id, c.Owner)
+}
+
+// SetLabels replaces a runner's own labels.
+func (c *Client) SetLabels(ctx context.Context, id int64, labels []string) error {
+	body := struct {
+		Labels []string `json:"labels"`
+	}{append([]string{}, labels...)}
+	err := c.call(ctx, http.MethodPut, fmt.Sprintf("%s/actions/runners/%d/labels", c.scope(), id), body, nil)
+	return explain(err, c.needsRunner(), "label runner %d of %s", id, c.Owner)
 }
 
 // RemoveRunner deregisters a runner; one that is gone is success. GitHub
@@ -112,7 +143,8 @@ func (c *Client) JITConfig(ctx context.Context, name string, group int64, labels
 	if got.GetEncodedJITConfig() == "" || got.GetRunner().GetID() == 0 {
 		return Runner{}, secret.Value{}, &Error{Doing: "register runner " + name + " at " + c.Owner, Err: fmt.Errorf("GitHub answered without a configuration")}
 	}
-	return runner(got.Runner), secret.NewValue(got.GetEncodedJITConfig()), nil
+	r := got.GetRunner()
+	return Runner{ID: r.GetID(), Name: r.GetName(), OS: r.GetOS()}, secret.NewValue(got.GetEncodedJITConfig()), nil
 }
 
 // Token registers a runner (or with remove, removes one) once, within the hour.

@@ -24,6 +24,7 @@ type Command struct {
 	Stderr  io.Writer // the same for stderr
 	Stream  bool      // Stdout and Stderr alone get it: for output without end
 	Sudo    bool      // as root: through `sudo -n`, unless the user is root
+	User    string    // as this account: through `sudo -n -u`, unless that is the user; "" is the user
 }
 
 // Output is what a program printed; of a Stream, no more than its end.
@@ -94,13 +95,17 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 // command is c as a program of this machine. It puts sudo before c where that
 // is needed.
 func (m *Machine) command(ctx context.Context, c *Command) (*exec.Cmd, error) {
-	if c.Sudo {
+	if c.Sudo || c.User != "" {
 		facts, err := m.Facts()
 		if err != nil {
 			return nil, err
 		}
-		if facts.UID != 0 {
+		switch {
+		case c.Sudo && facts.UID != 0:
 			c.Args = append([]string{"-n", c.Program}, c.Args...)
+			c.Program = "sudo"
+		case c.User != "" && c.User != facts.User:
+			c.Args = append([]string{"-n", "-u", c.User, c.Program}, c.Args...)
 			c.Program = "sudo"
 		}
 	}

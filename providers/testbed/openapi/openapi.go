@@ -139,7 +139,7 @@ func (c *checker) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	look := req.Clone(req.Context())
 	look.URL.Path = strings.TrimPrefix(look.URL.Path, "/api/v3")
 	look.URL.RawPath = ""
-	if strings.HasPrefix(look.URL.Path, "/actions/runner/releases/download/") {
+	if strings.HasPrefix(look.URL.Path, "/actions/runner/releases/download/") || strings.HasPrefix(look.URL.Path, "/github-production-release-asset/") {
 		c.next.ServeHTTP(w, again(req, body)) // no part of the API
 		return
 	}

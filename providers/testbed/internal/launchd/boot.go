@@ -75,3 +75,20 @@ func loadAll(d domain, dir string) error {
 	}
 	return nil
 }
+
+// Folders are the working folders of the jobs that run.
+func Folders(m *mac.Mac) ([]string, error) {
+	t, err := mac.Load[tables](m, launchdFile)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for domain := range t.Domains {
+		for _, s := range t.services(domain, m.Now()) {
+			if s.State == "running" && s.Job.Directory != "" {
+				all = append(all, s.Job.Directory)
+			}
+		}
+	}
+	return all, nil
+}

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -247,7 +246,7 @@ func (d domain) load(path string) (job, error) {
 	if !j.fits(d.name) {
 		return job{}, errno(134)
 	}
-	if j.UserName != "" && !slices.Contains([]string{"root", "daemon", "nobody", d.Settings.User}, j.UserName) {
+	if _, ok := d.Settings.Account(j.UserName); j.UserName != "" && !ok && j.UserName != "daemon" && j.UserName != "nobody" {
 		return job{}, errno(114)
 	}
 	return j, nil

@@ -82,14 +82,14 @@ func (m *Mac) CanWrite(uid int, dir string) bool {
 	}
 	o, err := m.OwnerOf(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s.owns(dir)
+		return uid == s.UID && s.owns(dir)
 	}
-	return err == nil && o.User == s.User
+	return err == nil && o.User == s.Name(uid)
 }
 
 // owns reports whether path lies where the user may write on a fresh Mac.
 func (s Settings) owns(path string) bool {
-	for _, d := range []string{s.Home(), "/tmp", "/private/tmp", "/opt/homebrew"} {
+	for _, d := range []string{s.Home(), "/tmp", "/private/tmp", "/opt/homebrew", "/Users/Shared"} {
 		if path == d || strings.HasPrefix(path, d+"/") {
 			return true
 		}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +29,8 @@ type Spec struct {
 	User        string // admin
 	UID         int    // 501
 	Hostname    string // mac-mini
+	// Accounts are further ones, with the numbers from 601 on; none.
+	Accounts []string
 
 	// LoggedOut starts the Mac without a login session, so without gui/UID.
 	LoggedOut bool
@@ -217,6 +220,32 @@ func (m *Mac) Publish(i RemoteImage) error {
 
 // Home is the path of the user's home folder on the Mac.
 func (s Settings) Home() string { return "/Users/" + s.User }
+
+// Account is the number of an account, by its name.
+func (s Settings) Account(name string) (uid int, ok bool) {
+	switch i := slices.Index(s.Accounts, name); {
+	case name == "root":
+		return 0, true
+	case name == s.User:
+		return s.UID, true
+	case i >= 0:
+		return 601 + i, true
+	}
+	return 0, false
+}
+
+// Name is the name of the account with a number, "" when there is none.
+func (s Settings) Name(uid int) string {
+	switch i := uid - 601; {
+	case uid == 0:
+		return "root"
+	case uid == s.UID:
+		return s.User
+	case i >= 0 && i < len(s.Accounts):
+		return s.Accounts[i]
+	}
+	return ""
+}
 
 // Layout makes the folders every Mac has, and the shell.
 func (m *Mac) Layout(s Settings) error {

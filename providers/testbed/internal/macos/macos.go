@@ -210,13 +210,11 @@ func VMStat(p *mac.Process) int {
 
 // user is the name and the main group of the caller.
 func user(p *mac.Process, uid int) (name string, gid int, group string, ok bool) {
-	switch uid {
-	case 0:
+	if uid == 0 {
 		return "root", 0, "wheel", true
-	case p.Settings.UID:
-		return p.Settings.User, 20, "staff", true
 	}
-	return "", 0, "", false
+	name = p.Settings.Name(uid)
+	return name, 20, "staff", name != ""
 }
 
 // ID is the program id.
@@ -226,12 +224,11 @@ func ID(p *mac.Process) int {
 		switch {
 		case strings.HasPrefix(a, "-"):
 			flags += a[1:]
-		case a == "root":
-			uid = 0
-		case a == p.Settings.User:
-			uid = p.Settings.UID
 		default:
-			return p.Errorf(1, "id: %s: no such user", a)
+			var ok bool
+			if uid, ok = p.Settings.Account(a); !ok {
+				return p.Errorf(1, "id: %s: no such user", a)
+			}
 		}
 	}
 	name, gid, group, ok := user(p, uid)

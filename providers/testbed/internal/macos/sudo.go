@@ -2,6 +2,7 @@ package macos
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,11 +28,8 @@ func Sudo(p *mac.Process) int {
 				return p.Errorf(1, "sudo: option requires an argument -- '%s'", flag[1:])
 			}
 			if flag == "-u" {
-				switch args[0] {
-				case "root":
-				case p.Settings.User:
-					uid = p.Settings.UID
-				default:
+				var ok bool
+				if uid, ok = p.Settings.Account(args[0]); !ok {
 					return p.Errorf(1, "sudo: unknown user %s\nsudo: error initializing audit plugin sudoers_audit", args[0])
 				}
 			}
@@ -62,9 +60,32 @@ func sudo(p *mac.Process, args []string, uid int, asks bool) int {
 	}
 	code, ok := p.Exec(uid, args)
 	if !ok {
+		code, ok = script(p, args)
+	}
+	if !ok {
 		return p.Errorf(1, "sudo: %s: command not found", args[0])
 	}
 	return code
+}
+
+// script runs a script of the Mac's that lies at an absolute path: by its
+// interpreter on this machine.
+func script(p *mac.Process, args []string) (code int, ok bool) {
+	if !filepath.IsAbs(args[0]) {
+		return 0, false
+	}
+	if data, err := os.ReadFile(p.Path(args[0])); err != nil || !strings.HasPrefix(string(data), "#!/bin/sh\n") {
+		return 0, false
+	}
+	c := exec.Command(p.Path(args[0]), args[1:]...)
+	c.Stdin, c.Stdout, c.Stderr = p.Stdin, p.Stdout, p.Stderr
+	for name, value := range p.Env {
+		c.Env = append(c.Env, name+"="+value)
+	}
+	if err := c.Run(); err != nil && c.ProcessState == nil {
+		return p.Errorf(1, "sudo: unable to execute %s: %v", args[0], err), true
+	}
+	return c.ProcessState.ExitCode(), true
 }
 
 // mayRun reports whether a line "USER ALL=(root) NOPASSWD: COMMAND, …" of

@@ -39,7 +39,10 @@ func Routes() []rest.Route {
 			rest.Route{Method: "PUT", Pattern: base + "/{runner_id}/labels", ID: "actions/set-custom-labels-for-self-hosted-runner-for-" + s.kind, Needs: write, Do: setLabels},
 		)
 	}
-	return append(all, rest.Route{Method: "GET", Pattern: "/actions/runner/releases/download/{file}", Needs: "none", Do: download})
+	return append(all,
+		rest.Route{Method: "GET", Pattern: "/actions/runner/releases/download/{tag}/{file}", Needs: "none", Do: download},
+		rest.Route{Method: "GET", Pattern: stored + "{file}", Needs: "none", Do: download},
+	)
 }
 
 // Show is a runner as the API tells of it.
@@ -210,18 +213,31 @@ func blob(c *rest.Call, r *world.Runner) string {
 	return base64.StdEncoding.EncodeToString(data)
 }
 
+// stored is where the files of releases really lie, on a host of their own.
+const stored = "/github-production-release-asset/"
+
 func downloads(c *rest.Call) rest.Answer {
+	site := strings.Replace(c.Site, "//api.", "//", 1)
 	out := []rest.M{}
 	for _, d := range c.World.Downloads {
 		out = append(out, rest.M{
 			"os": d.OS, "architecture": d.Architecture, "filename": d.Filename, "sha256_checksum": d.SHA256,
-			"download_url": c.Root + "/actions/runner/releases/download/" + d.Filename,
+			"download_url": site + "/actions/runner/releases/download/v" + version(d.Filename) + "/" + d.Filename,
 		})
 	}
 	return rest.OK(out)
 }
 
+// version is that of an archive's name.
+func version(filename string) string {
+	v := strings.TrimSuffix(filename, ".tar.gz")
+	return v[strings.LastIndex(v, "-")+1:]
+}
+
 func download(c *rest.Call) rest.Answer {
+	if c.Site == "https://github.com" {
+		return rest.Answer{Status: http.StatusFound, Header: http.Header{"Location": {"https://objects.githubusercontent.com" + stored + c.Vars["file"]}}}
+	}
 	for _, d := range c.World.Downloads {
 		if d.Filename == c.Vars["file"] {
 			data, err := c.Git.Blob(d.Blob)
