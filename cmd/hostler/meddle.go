@@ -19,7 +19,7 @@ import (
 // meddle does to the simulated Mac what colleagues do to a real one, one of
 // each kind, and says what it did.
 func (r *rehearsal) meddle() (done int, err error) {
-	for _, prank := range []func() (string, error){r.resizeVM, r.unloadJob, r.editWorkflow, r.loseSettings, r.openGroup, r.changeSecret} {
+	for _, prank := range []func() (string, error){r.resizeVM, r.unloadJob, r.editWorkflow, r.loseSettings, r.openGroup, r.relabelRunner, r.changeSecret} {
 		text, err := prank()
 		if err != nil {
 			return done, err
@@ -99,6 +99,22 @@ func (r *rehearsal) openGroup() (text string, err error) {
 			g.Public, text = true, fmt.Sprintf("someone opens runner group %q to public repositories", g.Name)
 		}
 		return true
+	})
+}
+
+// relabelRunner takes the labels away that somebody gave a runner.
+func (r *rehearsal) relabelRunner() (string, error) {
+	gh, owner, err := r.gitHub()
+	if err != nil || owner == "" {
+		return "", err
+	}
+	all, err := gh.Runners()
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	name := all[0].Name
+	return fmt.Sprintf("someone takes the labels of runner %s away", name), gh.EditRunner(name, func(o *testbed.GitHubRunner) {
+		o.Labels = slices.DeleteFunc(o.Labels, func(l testbed.GitHubLabel) bool { return !l.ReadOnly })
 	})
 }
 

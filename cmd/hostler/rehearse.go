@@ -97,13 +97,14 @@ func (a *app) rehearseIn(dir string, vars varFlags, jobs jobFlags, spec testbed.
 		return err
 	}
 	r.project = a.openWith(providers.Env{Dir: a.dir, Environ: r.pretend(environ), Root: mac.Root(), Web: web})
+	r.files = r.cfg.Files
 	r.cfg.State = filepath.Join(dir, "hostler.state.json")
 	r.heading("%s on a simulated Mac with %s and %d CPUs. Nothing real is touched.", filepath.Base(a.dir), schema.Size(spec.Memory), spec.CPUs)
 	if len(r.cfg.Imports) > 0 {
 		r.cfg.Imports = nil
 		r.Note("Left out: import blocks, since a new Mac has nothing to import.")
 	}
-	if err := errors.Join(r.publish(), r.brief(), r.found()); err != nil {
+	if err := errors.Join(r.publish(), r.brief(), r.found(), r.people()); err != nil {
 		return err
 	}
 	return r.play()
@@ -222,6 +223,31 @@ func (r *rehearsal) brief() error {
 		}
 	}
 	return r.mac.SetAnswers(answers)
+}
+
+// people adds the accounts that the files name.
+func (r *rehearsal) people() error {
+	for _, b := range r.cfg.Blocks {
+		switch b.Addr.Type {
+		case "runner":
+			if user := schema.Text(b.Value, "user"); user != "" {
+				if err := r.mac.AddAccount(user); err != nil {
+					return err
+				}
+			}
+		case "host":
+			clients := schema.Part(b.Value, "serve").GetAttr("clients")
+			if clients.IsNull() {
+				continue
+			}
+			for _, c := range clients.AsValueSlice() {
+				if err := r.mac.AddAccount(c.AsString()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (r *rehearsal) play() error {

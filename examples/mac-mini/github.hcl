@@ -3,3 +3,13 @@
 github {
   owner = var.owner
 }
+
+# Which repositories may run jobs on the Mac itself.
+runner_group "mini" {
+  repositories = local.repositories
+}
+
+# The coordinator: it receives the jobs that boot VMs, and should get no others.
+runner "mini" {
+  group = runner_group.mini
+}

@@ -127,6 +127,15 @@ func (m *Mac) SetDiskFree(n uint64) error { return m.mac.Set(func(s *mac.Setting
 // SetSudo makes sudo work without a password, or not.
 func (m *Mac) SetSudo(free bool) error { return m.mac.Set(func(s *mac.Settings) { s.NoSudo = !free }) }
 
+// AddAccount adds an account, unless there is one of that name.
+func (m *Mac) AddAccount(name string) error {
+	return m.mac.Set(func(s *mac.Settings) {
+		if _, ok := s.Account(name); !ok {
+			s.Accounts = append(s.Accounts, name)
+		}
+	})
+}
+
 // Owner is the account that the file at the Mac's path belongs to.
 func (m *Mac) Owner(path string) (string, error) {
 	o, err := m.mac.OwnerOf(path)

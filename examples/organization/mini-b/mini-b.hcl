@@ -1,0 +1,25 @@
+# The second Mac: the same images and sizes, less memory kept for itself.
+hostler {
+  include = ["../common"]
+}
+
+host "mini-b" {
+  reserve {
+    memory = "3GiB"
+    disk   = "40GiB"
+  }
+
+  serve {
+    token   = "keychain:hostler"
+    clients = ["runner"]
+  }
+}
+
+runner_group "mini-b" {
+  repositories = var.repositories
+}
+
+runner "mini-b" {
+  group = runner_group.mini-b
+  user  = "runner"
+}
