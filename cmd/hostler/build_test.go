@@ -17,9 +17,9 @@ import (
 
 var long = flag.Bool("long", false, "play all faults, not a sample")
 
-// buildConfig has an image on another one. The checks want that every step ran
+// buildFiles have an image on another one. The checks want that every step ran
 // once in the disk that they see.
-const buildConfig = `
+var buildFiles = map[string]string{"two.sh": "echo \"step-$WHAT\" >>log\n", "three.txt": "step-three\n", "main.hcl": `
 host "mini" {}
 image "base" {
   from   = "ghcr.io/cirruslabs/ubuntu:latest"
@@ -46,30 +46,27 @@ image "workhorse" {
     expect = "^step-one\nstep-two\nstep-three\nstep-four$"
   }
 }
-`
+`}
 
 // buildSteps are the steps in order, by what the log of calls has of them.
 var buildSteps = []struct{ image, mark string }{
 	{"base", "step-one"}, {"base", "two.sh"}, {"workhorse", "hostler: upload"}, {"workhorse", "step-four"},
 }
 
-// builder applies buildConfig on a Mac of its own, whose guests really run
+// builder runs hostler on files, on a Mac of its own whose guests really run
 // commands.
 type builder struct {
 	t   *testing.T
 	exe string
 	dir string
 	mac *testbed.Mac
+	env []string // beside what the Mac has
 }
 
-func newBuilder(t *testing.T) *builder {
+func newBuilder(t *testing.T, files map[string]string) *builder {
 	t.Helper()
 	b := &builder{t: t, exe: builtHostler(t), dir: t.TempDir()}
-	for name, text := range map[string]string{"main.hcl": buildConfig, "two.sh": "echo \"step-$WHAT\" >>log\n", "three.txt": "step-three\n"} {
-		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	b.write(files)
 	var err error
 	b.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10, Guests: testbed.Run})
 	if err != nil {
@@ -78,10 +75,19 @@ func newBuilder(t *testing.T) *builder {
 	return b
 }
 
+func (b *builder) write(files map[string]string) {
+	b.t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o644); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+}
+
 // run is one command of hostler; it returns all that was printed.
 func (b *builder) run(args ...string) (string, error) {
 	c := exec.Command(b.exe, append([]string{"--chdir", b.dir}, args...)...)
-	c.Env = b.mac.Environ()
+	c.Env = append(b.mac.Environ(), b.env...)
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
@@ -201,7 +207,7 @@ func bringsOn(c testbed.Call) bool {
 //	go test ./cmd/hostler -run BuildCutShort -long
 func TestBuildCutShort(t *testing.T) {
 	t.Parallel()
-	whole := newBuilder(t)
+	whole := newBuilder(t, buildFiles)
 	whole.must("apply", "--auto-approve")
 	faults, want, vms := whole.faults(), whole.builds(), whole.vms()
 	if ran := whole.ran(); !slices.Equal(ran, []int{0, 1, 2, 3}) {
@@ -222,7 +228,7 @@ func TestBuildCutShort(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%s %s %d %s", f.Tool, strings.Join(f.Match, " "), f.Nth, f.Kind), func(t *testing.T) {
 			t.Parallel()
-			b := newBuilder(t)
+			b := newBuilder(t, buildFiles)
 			if err := b.mac.Inject(f); err != nil {
 				t.Fatal(err)
 			}

@@ -53,7 +53,7 @@ func secretBlock() *schema.Block {
 			{Name: "repositories", Type: schema.ListOf(schema.String), Check: repositoryNames, Doc: "The repositories that have the secret, each for itself."},
 			{Name: "visibility", Type: schema.String, Replace: true, Check: schema.OneOf("all", "private"), Doc: "For a secret of the organization: all or private repositories see it."},
 			{Name: "value", Type: schema.Secret, Required: true, Doc: "Where the value is; it is read at each plan, sealed for GitHub, and kept nowhere else."},
-			{Name: "name", Type: schema.String, Computed: true, Replace: true, Doc: "The block's name."},
+			{Name: "name", Type: schema.String, Computed: true, Replace: true, Doc: "The block's name, with _KEY where it has for_each."},
 			{Name: "owner", Type: schema.String, Computed: true, Replace: true, Doc: "The organization or user."},
 			{Name: "fingerprint", Type: schema.String, Computed: true, Doc: "A hash of the value with a key that never leaves the Mac; \"unknown\" when somebody else has set the secret since."},
 		},
@@ -89,7 +89,8 @@ func (s *secrets) Resolve(ctx context.Context, r *providers.Resolve[Secret]) err
 	if err != nil {
 		return err
 	}
-	want.Name, want.Owner = r.Name, c.Org()
+	// GitHub allows no '-', which joins a block's name and its key.
+	want.Name, want.Owner = strings.ReplaceAll(r.Name, "-", "_"), c.Org()
 	slices.Sort(want.Repositories)
 	if !regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,199}$`).MatchString(want.Name) || strings.HasPrefix(want.Name, "GITHUB_") {
 		return fmt.Errorf("a secret can't be called %q: GitHub allows capital letters, digits and '_', no digit first, and nothing that begins with GITHUB_", want.Name)
