@@ -53,8 +53,8 @@ var buildSteps = []struct{ image, mark string }{
 	{"base", "step-one"}, {"base", "two.sh"}, {"workhorse", "hostler: upload"}, {"workhorse", "step-four"},
 }
 
-// builder runs hostler on files, on a Mac of its own whose guests really run
-// commands.
+// builder runs hostler on files, on a Mac of its own whose guests pretend or
+// really run commands.
 type builder struct {
 	t   *testing.T
 	exe string
@@ -63,12 +63,12 @@ type builder struct {
 	env []string // beside what the Mac has
 }
 
-func newBuilder(t *testing.T, files map[string]string) *builder {
+func newBuilder(t *testing.T, guests string, files map[string]string) *builder {
 	t.Helper()
 	b := &builder{t: t, exe: builtHostler(t), dir: t.TempDir()}
 	b.write(files)
 	var err error
-	b.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10, Guests: testbed.Run})
+	b.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10, Guests: guests})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func bringsOn(c testbed.Call) bool {
 //	go test ./cmd/hostler -run BuildCutShort -long
 func TestBuildCutShort(t *testing.T) {
 	t.Parallel()
-	whole := newBuilder(t, buildFiles)
+	whole := newBuilder(t, testbed.Run, buildFiles)
 	whole.must("apply", "--auto-approve")
 	faults, want, vms := whole.faults(), whole.builds(), whole.vms()
 	if ran := whole.ran(); !slices.Equal(ran, []int{0, 1, 2, 3}) {
@@ -228,7 +228,7 @@ func TestBuildCutShort(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%s %s %d %s", f.Tool, strings.Join(f.Match, " "), f.Nth, f.Kind), func(t *testing.T) {
 			t.Parallel()
-			b := newBuilder(t, buildFiles)
+			b := newBuilder(t, testbed.Run, buildFiles)
 			if err := b.mac.Inject(f); err != nil {
 				t.Fatal(err)
 			}

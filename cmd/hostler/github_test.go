@@ -124,7 +124,7 @@ func must(t *testing.T, err error) {
 // newGitHubBuilder has the first version applied, or nothing for version 0.
 func newGitHubBuilder(t *testing.T, version int) (*builder, *testbed.GitHub) {
 	t.Helper()
-	b := newBuilder(t, gitHubFiles[0])
+	b := newBuilder(t, testbed.Pretend, gitHubFiles[0])
 	b.env = []string{"GITHUB_TOKEN=" + testbed.GitHubToken, "VALUE=one", "OTHER=two"}
 	gh, err := b.mac.GitHub()
 	must(t, err)
@@ -213,7 +213,7 @@ func TestRequestsDoNotGrowWithFiles(t *testing.T) {
 func planRequests(t *testing.T, files, runners, secrets int) (all []string) {
 	t.Helper()
 	const repositories = 20
-	b := newBuilder(t, map[string]string{"test.yml.tmpl": gitHubFiles[0]["test.yml.tmpl"], "main.hcl": fmt.Sprintf(`
+	b := newBuilder(t, testbed.Pretend, map[string]string{"test.yml.tmpl": gitHubFiles[0]["test.yml.tmpl"], "main.hcl": fmt.Sprintf(`
 github { owner = "acme" }
 host "mini" {}
 locals { repositories = [for i in range(%d) : "r${i}"] }
