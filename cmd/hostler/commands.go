@@ -56,6 +56,7 @@ func commands() []*command {
 		{name: "resume", short: "Lend again, after a drain or to profiles that were stopped", setup: resume},
 		{name: "sweep", short: "Compare leases, VMs and runners now, and mend what should not be so", setup: sweepCommand},
 		{name: "teardown", short: "The emergency stop: end everything that is lent", setup: teardown},
+		{name: "hook job-started", args: "POLICY", short: "Judge a job for the coordinator's runner program, before its first step", setup: hookJobStarted},
 		{name: "force-unlock", args: "LOCK_ID", short: "Release a lock whose holder is on a machine that is gone", setup: forceUnlock},
 		{name: "graph", short: "Print what depends on what, for Graphviz", setup: graph},
 		{name: "schema", args: "[BLOCK]", short: "Describe the language: every block and attribute", setup: schemaCommand},

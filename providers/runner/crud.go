@@ -39,8 +39,10 @@ func (c *runners) Update(ctx context.Context, have, want *Runner) (*Runner, erro
 	}
 	settled := have.Registration != absent && have.Release == want.Release && have.GroupName == want.GroupName
 	switch {
-	case settled && have.Registration == online && have.Service == sound:
-		err = api.SetLabels(ctx, n.ID, want.Labels)
+	case settled && have.Registration == online && (have.Service == sound || have.Service == unguarded):
+		if err = c.guard(want); err == nil && !same(have.Labels, want.Labels) {
+			err = api.SetLabels(ctx, n.ID, want.Labels)
+		}
 	case settled && have.Registration == offline:
 		err = c.restart(ctx, api, want, n.ID)
 	default:

@@ -16,6 +16,7 @@ import (
 	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/launchctl"
 	"hostler/providers/internal/machine"
+	"hostler/providers/runner/policy"
 )
 
 // What lies on the Mac: for each runner a folder of the user's with the script
@@ -27,6 +28,8 @@ const homes = "/Users/Shared/hostler-runners"
 func home(name string) string   { return path.Join(homes, name) }
 func folder(name string) string { return path.Join(home(name), "runner") }
 func script(name string) string { return path.Join(home(name), "configure.sh") }
+func hook(name string) string   { return path.Join(home(name), "job-started.sh") }
+func rules(name string) string  { return path.Join(home(name), "policy.json") }
 func label(name string) string  { return "hostler.runner." + name }
 
 // configure is run as the runner's account. That config.sh takes its answers
@@ -40,6 +43,39 @@ IFS= read -r ACTIONS_RUNNER_INPUT_TOKEN || exit
 export ACTIONS_RUNNER_INPUT_TOKEN
 exec ./config.sh "$@" </dev/null
 `
+
+// jobStarted is what the runner program calls before the first step of each job,
+// by the variable ACTIONS_RUNNER_HOOK_JOB_STARTED. If it fails, the job does.
+const jobStarted = `#!/bin/sh
+# Written by hostler.
+exec /Users/Shared/hostler/bin/hostler hook job-started "$(dirname "$0")/policy.json"
+`
+
+// guard writes which jobs the runner takes. It counts from the next job on.
+func (c *runners) guard(r *Runner) error {
+	data, err := json.MarshalIndent(policy.Policy{Owner: r.Owner, Workflows: r.Workflows, Events: r.Events}, "", "  ")
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.mac.Folder(homes, 0o755), c.mac.Folder(home(r.Name), 0o755),
+		c.mac.WriteFile(rules(r.Name), append(data, '\n'), 0o644), c.mac.WriteFile(hook(r.Name), []byte(jobStarted), 0o755))
+}
+
+// guarded reads what guard has written.
+func (c *runners) guarded(r *Runner) (p policy.Policy, sound bool, err error) {
+	data, err := c.mac.ReadFile(rules(r.Name))
+	if err == nil {
+		err = json.Unmarshal(data, &p)
+	}
+	text, failed := c.mac.ReadFile(hook(r.Name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(failed, fs.ErrNotExist):
+		return p, false, nil
+	case failed != nil:
+		return p, false, failed
+	}
+	return p, err == nil && p.Owner == r.Owner && string(text) == jobStarted, nil
+}
 
 // archives is where downloads are kept; macOS may empty it.
 const archives = "~/Library/Caches/hostler/runner"
@@ -201,7 +237,7 @@ func (c *runners) job(r *Runner) (d launchctl.Domain, file string, data []byte, 
 	keys := map[string]any{
 		"Label": label(r.Name), "ProgramArguments": []string{path.Join(dir, "bin", "runsvc.sh")}, "WorkingDirectory": dir,
 		"RunAtLoad": true, "KeepAlive": true, "ProcessType": "Interactive",
-		"EnvironmentVariables": map[string]string{"ACTIONS_RUNNER_SVC": "1"},
+		"EnvironmentVariables": map[string]string{"ACTIONS_RUNNER_SVC": "1", "ACTIONS_RUNNER_HOOK_JOB_STARTED": hook(r.Name)},
 		"StandardOutPath":      path.Join(dir, "service.log"), "StandardErrorPath": path.Join(dir, "service.log"),
 	}
 	if d = launchctl.Gui(facts.UID); r.User != facts.User {
@@ -230,6 +266,9 @@ func (c *runners) stop(ctx context.Context, r *Runner) error {
 
 // start has launchd run the program.
 func (c *runners) start(ctx context.Context, r *Runner) error {
+	if err := c.guard(r); err != nil {
+		return err
+	}
 	d, file, data, err := c.job(r)
 	if err != nil {
 		return err

@@ -66,15 +66,19 @@ func (b *bed) resolved(set attrs, have *Runner, upgrade bool) (*Runner, []string
 		Host: "host.mini", Group: text("group"), Version: text("version"), User: text("user"), Name: text("name"), Owner: text("owner"),
 		GroupName: text("group_name"), Release: text("release"), Registration: text("registration"), Service: text("service"),
 	}
-	for _, l := range out.GetAttr("labels").AsValueSlice() {
-		r.Labels = append(r.Labels, l.AsString())
+	for name, list := range map[string]*[]string{"labels": &r.Labels, "workflows": &r.Workflows, "events": &r.Events} {
+		if v := out.GetAttr(name); !v.IsNull() {
+			for _, e := range v.AsValueSlice() {
+				*list = append(*list, e.AsString())
+			}
+		}
 	}
 	return r, warned, nil
 }
 
 func (b *bed) value(r Runner) cty.Value {
 	return cty.ObjectVal(map[string]cty.Value{
-		"host": word(r.Host), "group": word(r.Group), "labels": words(r.Labels...), "version": word(r.Version), "user": word(r.User), "name": word(r.Name),
+		"host": word(r.Host), "group": word(r.Group), "labels": words(r.Labels...), "workflows": words(r.Workflows...), "events": words(r.Events...), "version": word(r.Version), "user": word(r.User), "name": word(r.Name),
 		"owner": word(r.Owner), "group_name": word(r.GroupName), "release": word(r.Release), "registration": word(r.Registration), "service": word(r.Service),
 	})
 }

@@ -118,6 +118,13 @@ func (c *runners) look(have *Runner, at registrations, jobs loaded) (*Runner, er
 	if n.Name == "" && got.Service == absent {
 		return nil, nil
 	}
+	rules, whole, err := c.guarded(&got)
+	if err != nil {
+		return nil, err
+	}
+	if got.Workflows, got.Events = rules.Workflows, rules.Events; !whole && got.Service == sound {
+		got.Service = unguarded
+	}
 	got.Release = absent
 	if n.Release != "" && c.installed(have.Name) {
 		got.Release = n.Release

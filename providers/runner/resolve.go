@@ -31,6 +31,11 @@ func (c *runners) Resolve(ctx context.Context, r *providers.Resolve[Runner]) err
 	if err := errors.Join(c.account(ctx, want), c.group(ctx, api, r)); err != nil {
 		return err
 	}
+	if len(want.Workflows) == 0 {
+		want.Workflows = workflows(api.Org(), r.Config)
+	}
+	slices.Sort(want.Workflows)
+	slices.Sort(want.Events)
 	if err := c.release(ctx, api, r); err != nil {
 		return err
 	}
@@ -100,6 +105,24 @@ func (c *runners) group(ctx context.Context, api *ghapi.Client, r *providers.Res
 		r.Warn("group", "every private repository of the organization may run jobs on the Mac itself, outside of any VM; write a runner_group with the repositories that may, and group = runner_group.NAME")
 	}
 	return nil
+}
+
+// workflows are the files that the workflow blocks bring to repositories.
+func workflows(org string, config providers.Lookup) (all []string) {
+	for _, a := range config.All("workflow") {
+		block, ok := config.Get(a)
+		if !ok || block.GetAttr("repositories").IsNull() {
+			continue
+		}
+		path := schema.Text(block, "path")
+		if path == "" {
+			path = ".github/workflows/" + providers.InstanceName(a) + ".yml"
+		}
+		for _, repo := range block.GetAttr("repositories").AsValueSlice() {
+			all = append(all, org+"/"+repo.AsString()+"/"+path)
+		}
+	}
+	return all
 }
 
 // release says which release is wanted, and warns of its age.

@@ -39,6 +39,9 @@ func words(list ...string) cty.Value {
 	for _, w := range list {
 		all = append(all, word(w))
 	}
+	if all == nil {
+		return cty.NullVal(cty.List(cty.String))
+	}
 	return cty.ListVal(all)
 }
 
@@ -157,6 +160,7 @@ func TestConformance(t *testing.T) {
 		Addr:  addr.New("runner", "mini-a"),
 		Want:  with(attrs{"group": word("macs")}),
 		Changes: map[string]cty.Value{
+			"workflows": words("acme/app/.github/workflows/test.yml"), "events": words("push"),
 			"labels": words("coordinator", "blue"), "group": word("Default"), "version": word("2.336.0"),
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
@@ -169,6 +173,15 @@ func TestConformance(t *testing.T) {
 			"service": by("launchctl bootout gui/501/hostler.runner.mini-a"),
 			"service/plist": func(w *providertest.World, _ cty.Value) error {
 				return os.WriteFile(w.Mac.Path("/Users/admin/Library/LaunchAgents/hostler.runner.mini-a.plist"), []byte("<plist/>"), 0o644)
+			},
+			"service/hook": func(w *providertest.World, _ cty.Value) error {
+				return os.WriteFile(w.Mac.Path(hook("mini-a")), []byte("#!/bin/sh\n"), 0o755)
+			},
+			"workflows": func(w *providertest.World, _ cty.Value) error {
+				return os.WriteFile(w.Mac.Path(rules("mini-a")), []byte(`{"owner": "acme", "workflows": ["acme/app/.github/workflows/evil.yml"], "events": []}`), 0o644)
+			},
+			"events": func(w *providertest.World, _ cty.Value) error {
+				return os.WriteFile(w.Mac.Path(rules("mini-a")), []byte(`{"owner": "acme", "workflows": [], "events": ["schedule"]}`), 0o644)
 			},
 			"release": by("rm -rf /Users/Shared/hostler-runners/mini-a/runner"),
 		},

@@ -19,6 +19,9 @@ type Runner struct {
 	Version string   `cty:"version"` // as written
 	User    string   `cty:"user"`
 
+	Workflows []string `cty:"workflows"`
+	Events    []string `cty:"events"`
+
 	Name         string `cty:"name"`
 	Owner        string `cty:"owner"`
 	GroupName    string `cty:"group_name"`
@@ -41,6 +44,8 @@ const (
 	online  = "online"
 	offline = "offline"
 	sound   = "ok"
+
+	unguarded = "which jobs it takes is not as hostler writes it"
 )
 
 const (
@@ -62,6 +67,9 @@ func block() *schema.Block {
 				Doc: "The release of the runner program, which does not update itself: latest is the newest when it is installed, and moves on with --upgrade."},
 			{Name: "user", Type: schema.String, Replace: true, Check: checkUser,
 				Doc: "The account that it runs under: the user's own, unless another one is named, for which sudo without a password is needed."},
+			{Name: "workflows", Type: schema.ListOf(schema.String), Check: checkWorkflows,
+				Doc: "The workflow files whose jobs it takes, as in acme/app/.github/workflows/ci.yml, or with @refs/heads/main for one branch; left out, those of the workflow blocks that go to repositories, or any where there are none. Other jobs fail before their first step, as do those of a fork's pull request."},
+			{Name: "events", Type: schema.ListOf(schema.String), Doc: "The events whose jobs it takes, as in push; left out, any."},
 
 			{Name: "name", Type: schema.String, Computed: true, Replace: true, Doc: "What it is called at GitHub: the block's name."},
 			{Name: "owner", Type: schema.String, Computed: true, Replace: true, Doc: "The organization or repository that it belongs to."},
@@ -87,6 +95,15 @@ func checkLabels(v cty.Value) error {
 			return schema.At(cty.IndexIntPath(i), "%q stands twice", label)
 		}
 		seen[lower] = true
+	}
+	return nil
+}
+
+func checkWorkflows(v cty.Value) error {
+	for i, e := range v.AsValueSlice() {
+		if !regexp.MustCompile(`^[^/@]+/[^/@]+/\.github/workflows/[^/@]+\.ya?ml(@.+)?$`).MatchString(e.AsString()) {
+			return schema.At(cty.IndexIntPath(i), "%q is no workflow file; write it as in acme/app/.github/workflows/ci.yml", e.AsString())
+		}
 	}
 	return nil
 }

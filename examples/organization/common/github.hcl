@@ -15,3 +15,8 @@ variable "repositories" {
 github {
   owner = var.owner
 }
+
+# The only workflow files whose jobs the coordinators take. mini-a writes them.
+locals {
+  workflows = [for repository in var.repositories : "${var.owner}/${repository}/.github/workflows/test.yml"]
+}

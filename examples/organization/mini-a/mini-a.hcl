@@ -25,6 +25,7 @@ runner_group "mini-a" {
 # The coordinator, under an account without rights of its own. Add it with:
 # sudo sysadminctl -addUser runner -password -
 runner "mini-a" {
-  group = runner_group.mini-a
-  user  = "runner"
+  group     = runner_group.mini-a
+  user      = "runner"
+  workflows = local.workflows
 }

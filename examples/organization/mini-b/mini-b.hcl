@@ -20,6 +20,7 @@ runner_group "mini-b" {
 }
 
 runner "mini-b" {
-  group = runner_group.mini-b
-  user  = "runner"
+  group     = runner_group.mini-b
+  user      = "runner"
+  workflows = local.workflows
 }

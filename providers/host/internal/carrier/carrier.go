@@ -16,7 +16,6 @@ package carrier
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,28 +61,19 @@ func New(m *machine.Machine) *Carrier { return &Carrier{m, launchctl.New(m)} }
 
 // Wanted is the state in which the Mac carries the program that runs now.
 func (c *Carrier) Wanted() (State, error) {
-	data, err := running()
-	return State{digest(data), Sound}, err
+	sum, err := machine.Running()
+	return State{digest(sum), Sound}, err
 }
 
-// running is the program that runs now.
-func running() ([]byte, error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	return os.ReadFile(exe)
-}
-
-func digest(data []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(data)) }
+func digest(sum string) string { return "sha256:" + sum }
 
 // Read looks at what the Mac carries.
 func (c *Carrier) Read(ctx context.Context) (State, error) {
 	s := None()
-	data, err := c.mac.ReadFile(Binary)
+	sum, err := c.mac.Sum(Binary)
 	switch {
 	case err == nil:
-		s.Binary = digest(data)
+		s.Binary = digest(sum)
 		if info, err := c.mac.Stat(Binary); err != nil || info.Mode.Perm() != 0o755 {
 			s.Binary += ", which not everybody can run"
 		}
@@ -142,7 +132,7 @@ func (c *Carrier) agent() (launchctl.Domain, []byte, error) {
 
 // Place puts the program and the property list where they belong.
 func (c *Carrier) Place(ctx context.Context) error {
-	data, err := running()
+	want, err := machine.Running()
 	if err != nil {
 		return err
 	}
@@ -151,8 +141,8 @@ func (c *Carrier) Place(ctx context.Context) error {
 			return fmt.Errorf("%w; the folder must belong to the account that hostler runs under", err)
 		}
 	}
-	if have, err := c.mac.ReadFile(Binary); err != nil || !bytes.Equal(have, data) {
-		if err := c.mac.WriteFile(Binary, data, 0o755); err != nil {
+	if have, err := c.mac.Sum(Binary); err != nil || have != want {
+		if err := c.carry(); err != nil {
 			return err
 		}
 	}
@@ -166,11 +156,24 @@ func (c *Carrier) Place(ctx context.Context) error {
 	if err := c.mac.Folder(out, 0o700); err != nil {
 		return err
 	}
-	_, want, err := c.agent()
+	_, list, err := c.agent()
 	if err != nil {
 		return err
 	}
-	return c.mac.WriteFile(agent, want, 0o644)
+	return c.mac.WriteFile(agent, list, 0o644)
+}
+
+// carry copies the program that runs now.
+func (c *Carrier) carry() error {
+	exe, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	data, err := os.ReadFile(exe)
+	if err != nil {
+		return err
+	}
+	return c.mac.WriteFile(Binary, data, 0o755)
 }
 
 // Start has launchd run what was placed; a service that runs is restarted.
