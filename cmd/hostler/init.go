@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hostler/cmd/internal/pipeline"
+	"hostler/cmd/internal/view/term"
 	"hostler/images"
 )
 
@@ -20,15 +22,21 @@ func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
 	fixed(f, "get", true, "hostler has no modules")
 	fixed(f, "upgrade", false, "hostler has no plug-ins")
 	var input, scripts bool
+	var from string
 	f.BoolVar(&input, "input", true, "never asks; `false` is what it does anyway")
 	f.Lookup("input").Hidden = true
 	f.BoolVar(&scripts, "images", false, "also write the scripts of the golden images that hostler ships, to images/")
+	f.StringVar(&from, "from", "", "write the configuration that means what this `FILE` of the old bash tool says, its pipeline.yml")
 	return func(args []string) error {
 		if len(args) > 0 {
 			return usageError("init takes no arguments; use --chdir DIR for another folder")
 		}
 		p := a.open()
-		if err := p.starter(); err != nil {
+		first := p.starter
+		if from != "" {
+			first = func() error { return p.convert(from) }
+		}
+		if err := first(); err != nil {
 			return p.reportError(err)
 		}
 		if scripts {
@@ -94,6 +102,38 @@ func (p *project) starter() error {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "Wrote %s: a Mac with one image and one profile. Read it, change it, then:\n\n    hostler rehearse    try it on a simulated Mac\n    hostler plan        see what it would do to this one\n\n", relative(name))
+	return nil
+}
+
+// convert writes the configuration that means what a pipeline.yml says. Where
+// there is a configuration it writes nothing.
+func (p *project) convert(from string) error {
+	for _, pattern := range []string{"*.hcl", "*.hcl.json"} {
+		have, err := filepath.Glob(filepath.Join(p.dir, pattern))
+		if err != nil {
+			return err
+		}
+		if len(have) > 0 {
+			return fmt.Errorf("There is a configuration already\n\n%s stays as it is; use --chdir DIR for an empty folder.", relative(have[0]))
+		}
+	}
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	r, err := pipeline.Convert(filepath.Base(from), data)
+	if err != nil {
+		return fmt.Errorf("It can't be converted\n\n%w", err)
+	}
+	name := filepath.Join(p.dir, "hostler.hcl")
+	if err := os.WriteFile(name, []byte(r.HCL), 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "Wrote %s. What will be different from %s:\n\n", relative(name), filepath.Base(from))
+	for _, n := range r.Notes {
+		fmt.Fprintln(p.stdout, "  •", strings.ReplaceAll(strings.TrimRight(term.Wrap(n, 74), "\n"), "\n", "\n    "))
+	}
+	fmt.Fprint(p.stdout, "\nThen:\n\n    hostler rehearse    try it on a simulated Mac\n    hostler plan        see what it would do to this one\n\n")
 	return nil
 }
 
