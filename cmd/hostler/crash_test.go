@@ -314,6 +314,9 @@ func TestKillAtEveryBoundary(t *testing.T) {
 				t.Errorf("a second apply recorded something")
 			}
 			for at := 1; at <= boundaries; at++ {
+				if at%3 == 2 && !*long {
+					continue // what lies after a call lies before the next one, too
+				}
 				restore()
 				out, err := w.apply(s.mode, at)
 				if err == nil || !strings.Contains(err.Error(), "killed") {
