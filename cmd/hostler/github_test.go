@@ -141,7 +141,7 @@ func newGitHubBuilder(t *testing.T, version int) (*builder, *testbed.GitHub) {
 
 // TestGitHubFails lets each request of an apply to GitHub go wrong, in every way.
 // The apply ends well or with an error, and the next one ends with GitHub as an
-// undisturbed one leaves it, and nothing twice. One fault in 197 is taken, which
+// undisturbed one leaves it, and nothing twice. One fault in 97 is taken, which
 // meets every way:
 //
 //	go test ./cmd/hostler -run GitHubFails -long
@@ -159,7 +159,7 @@ func TestGitHubFails(t *testing.T) {
 		must(t, err)
 		want := gitHubWorld(t, gh)
 		for i := range len(requests) * len(kinds) {
-			if i%197 != 0 && !*long {
+			if i%97 != 0 && !*long {
 				continue
 			}
 			f := kinds[i%len(kinds)]
