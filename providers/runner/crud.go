@@ -43,20 +43,17 @@ func (c *runners) Update(ctx context.Context, have, want *Runner) (*Runner, erro
 		if err = c.guard(want); err == nil && !same(have.Labels, want.Labels) {
 			err = api.SetLabels(ctx, n.ID, want.Labels)
 		}
-	case settled && have.Registration == offline:
-		err = c.restart(ctx, api, want, n.ID)
-	default:
+	case settled && (have.Service == unloaded || have.Service == absent):
+		err = c.resume(ctx, api, want, n.ID)
+	default: // also where GitHub does not see a program that runs: it may be in the middle of a job
 		err = c.renew(ctx, api, want)
 	}
 	return c.after(ctx, want, err)
 }
 
-// restart starts a program that is registered, and that GitHub does not see.
-func (c *runners) restart(ctx context.Context, api *ghapi.Client, want *Runner, id int64) error {
+// resume starts a program that is registered, and does not run.
+func (c *runners) resume(ctx context.Context, api *ghapi.Client, want *Runner, id int64) error {
 	if err := api.SetLabels(ctx, id, want.Labels); err != nil {
-		return err
-	}
-	if err := c.stop(ctx, want); err != nil {
 		return err
 	}
 	if err := c.start(ctx, want); err != nil {

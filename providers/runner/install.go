@@ -328,7 +328,7 @@ func (c *runners) service(r *Runner, jobs loaded) (string, error) {
 	case !bytes.Equal(have, want):
 		return "its property list is not as hostler writes it", nil
 	case !runs:
-		return "it is not loaded", nil
+		return unloaded, nil
 	}
 	return sound, nil
 }

@@ -214,6 +214,37 @@ func TestABusyRunnerIsLeftAlone(t *testing.T) {
 	}
 }
 
+// One that GitHub does not see for a moment, in the middle of a job, is not
+// started anew.
+func TestABusyRunnerOutOfSight(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.made(attrs{})
+	id := b.atGitHub().ID
+	_, err := b.gh.QueueJob("acme/app", "boot", []string{"coordinator"})
+	b.must(err)
+	if _, ok, err := b.gh.Take(id); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	b.must(b.gh.EditRunner("mini-a", func(r *testbed.GitHubRunner) { r.Online = false }))
+	b.must(b.mac.ResetCalls())
+	have, err := b.c.Import(t.Context(), "mini/mini-a")
+	b.must(err)
+	want, _, err := b.resolved(attrs{}, have, false)
+	b.must(err)
+	b.c.idle = 50 * time.Millisecond
+	if _, err := b.c.Update(t.Context(), have, want); err == nil || !strings.Contains(err.Error(), "works on a job still") {
+		t.Errorf("%v", err)
+	}
+	calls, err := b.mac.Calls()
+	b.must(err)
+	for _, c := range calls {
+		if c.Tool == "launchctl" && c.Args[0] == "bootout" {
+			t.Errorf("%s %q", c.Tool, c.Args)
+		}
+	}
+}
+
 // A runner of that name is replaced only if it is the one that was just being
 // registered.
 func TestANameThatIsTaken(t *testing.T) {

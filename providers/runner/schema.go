@@ -45,6 +45,7 @@ const (
 	offline = "offline"
 	sound   = "ok"
 
+	unloaded  = "it is not loaded"
 	unguarded = "which jobs it takes is not as hostler writes it"
 )
 
