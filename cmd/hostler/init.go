@@ -87,35 +87,55 @@ func (p *project) imageScripts() error {
 
 // starter writes a first configuration where there is none.
 func (p *project) starter() error {
-	for _, pattern := range []string{"*.hcl", "*.hcl.json"} {
-		if have, err := filepath.Glob(filepath.Join(p.dir, pattern)); err != nil || len(have) > 0 {
-			return err
-		}
+	have, err := p.configured()
+	if err != nil || have != "" {
+		return err
 	}
-	name := filepath.Join(p.dir, "hostler.hcl")
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	name, err := p.begin(starter)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteString(starter)
-	if err := errors.Join(err, file.Close()); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.stdout, "Wrote %s: a Mac with one image and one profile. Read it, change it, then:\n\n    hostler rehearse    try it on a simulated Mac\n    hostler plan        see what it would do to this one\n\n", relative(name))
+	fmt.Fprintf(p.stdout, "Wrote %s: a Mac with one image and one profile. Read it, change it, then:\n%s", name, onward)
 	return nil
+}
+
+// onward is what to do with a new configuration.
+const onward = `
+    hostler rehearse    try it on a simulated Mac
+    hostler plan        see what it would do to this one
+
+`
+
+// configured is a file of the configuration that there is, "" for none.
+func (p *project) configured() (string, error) {
+	for _, pattern := range []string{"*.hcl", "*.hcl.json"} {
+		if have, err := filepath.Glob(filepath.Join(p.dir, pattern)); err != nil || len(have) > 0 {
+			return strings.Join(have[:min(len(have), 1)], ""), err
+		}
+	}
+	return "", nil
+}
+
+// begin writes a first configuration.
+func (p *project) begin(text string) (name string, err error) {
+	name = filepath.Join(p.dir, "hostler.hcl")
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return "", err
+	}
+	_, err = file.WriteString(text)
+	return relative(name), errors.Join(err, file.Close())
 }
 
 // convert writes the configuration that means what a pipeline.yml says. Where
 // there is a configuration it writes nothing.
 func (p *project) convert(from string) error {
-	for _, pattern := range []string{"*.hcl", "*.hcl.json"} {
-		have, err := filepath.Glob(filepath.Join(p.dir, pattern))
-		if err != nil {
-			return err
-		}
-		if len(have) > 0 {
-			return fmt.Errorf("There is a configuration already\n\n%s stays as it is; use --chdir DIR for an empty folder.", relative(have[0]))
-		}
+	have, err := p.configured()
+	if err != nil {
+		return err
+	}
+	if have != "" {
+		return fmt.Errorf("There is a configuration already\n\n%s stays as it is; use --chdir DIR for an empty folder.", relative(have))
 	}
 	data, err := os.ReadFile(from)
 	if err != nil {
@@ -125,15 +145,15 @@ func (p *project) convert(from string) error {
 	if err != nil {
 		return fmt.Errorf("It can't be converted\n\n%w", err)
 	}
-	name := filepath.Join(p.dir, "hostler.hcl")
-	if err := os.WriteFile(name, []byte(r.HCL), 0o644); err != nil {
+	name, err := p.begin(r.HCL)
+	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stdout, "Wrote %s. What will be different from %s:\n\n", relative(name), filepath.Base(from))
+	fmt.Fprintf(p.stdout, "Wrote %s. What will be different from %s:\n\n", name, filepath.Base(from))
 	for _, n := range r.Notes {
 		fmt.Fprintln(p.stdout, "  •", strings.ReplaceAll(strings.TrimRight(term.Wrap(n, 74), "\n"), "\n", "\n    "))
 	}
-	fmt.Fprint(p.stdout, "\nThen:\n\n    hostler rehearse    try it on a simulated Mac\n    hostler plan        see what it would do to this one\n\n")
+	fmt.Fprintf(p.stdout, "\nThen:\n%s", onward)
 	return nil
 }
 

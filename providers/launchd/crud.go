@@ -30,7 +30,7 @@ func (c *jobs) Create(ctx context.Context, want *Job) (*Job, error) {
 	if err := c.put(ctx, p, want, data); err != nil {
 		return nil, c.explain(err)
 	}
-	return c.after(ctx, want, c.load(ctx, p, want))
+	return c.after(ctx, want, c.launchd.Load(ctx, p.domain, want.Label, p.file))
 }
 
 // put writes the plist unless one is there.
@@ -68,7 +68,7 @@ func (c *jobs) Update(ctx context.Context, _, want *Job) (*Job, error) {
 		if err := c.launchd.Write(ctx, p.domain, p.file, data); err != nil {
 			return err
 		}
-		return c.load(ctx, p, want)
+		return c.launchd.Load(ctx, p.domain, want.Label, p.file)
 	}())
 }
 
@@ -78,36 +78,15 @@ func (c *jobs) Delete(ctx context.Context, have *Job) error {
 	if err != nil {
 		return err
 	}
-	if s, err := c.launchd.Print(ctx, p.domain, have.Label); err != nil {
-		return err
-	} else if s != nil {
-		if err := c.launchd.Bootout(ctx, p.domain, have.Label); err != nil {
-			return c.explain(err)
-		}
+	if err := c.launchd.Unload(ctx, p.domain, have.Label); err != nil {
+		return c.explain(err)
 	}
 	// A note that the label is disabled would outlive the job and meet the
 	// next one of that name.
-	if err := c.enable(ctx, p, have.Label); err != nil {
+	if err := c.launchd.Allow(ctx, p.domain, have.Label); err != nil {
 		return c.explain(err)
 	}
 	return c.explain(c.launchd.Remove(ctx, p.domain, p.file))
-}
-
-func (c *jobs) load(ctx context.Context, p place, j *Job) error {
-	if err := c.enable(ctx, p, j.Label); err != nil {
-		return err
-	}
-	return c.launchd.Bootstrap(ctx, p.domain, j.Label, p.file)
-}
-
-// enable takes back a disabling if there is one: launchd keeps a note for
-// every label that was ever enabled.
-func (c *jobs) enable(ctx context.Context, p place, label string) error {
-	off, err := c.launchd.Disabled(ctx, p.domain)
-	if err != nil || !off[label] {
-		return err
-	}
-	return c.launchd.Enable(ctx, p.domain, label)
 }
 
 // after is the job as it is once a change is over, or broke off.

@@ -201,11 +201,11 @@ func (c *runners) Delete(ctx context.Context, have *Runner) error {
 	if err := c.stop(ctx, have); err != nil {
 		return c.explain(have, err)
 	}
-	d, file, _, err := c.job(have)
+	j, err := c.job(have)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.launchd.Sweep(d, file), c.launchd.Remove(ctx, d, file), c.clear(ctx, have)); err != nil {
+	if err := errors.Join(c.launchd.Sweep(j.Domain, j.File), c.launchd.Remove(ctx, j.Domain, j.File), c.clear(ctx, have)); err != nil {
 		return c.explain(have, err)
 	}
 	if err := c.mac.RemoveAll(home(have.Name)); err != nil {
@@ -243,11 +243,11 @@ func (c *runners) explain(r *Runner, err error) error {
 // Find returns what an unfinished Create of want has left, to be completed. What
 // was registered otherwise is not that.
 func (c *runners) Find(ctx context.Context, want *Runner) (*Runner, error) {
-	d, file, _, err := c.job(want)
+	j, err := c.job(want)
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(c.mac.Sweep(c.notes.Path(document(want.Name))), c.mac.Sweep(script(want.Name)), c.launchd.Sweep(d, file))
+	err = errors.Join(c.mac.Sweep(c.notes.Path(document(want.Name))), c.mac.Sweep(script(want.Name)), c.launchd.Sweep(j.Domain, j.File))
 	if err != nil {
 		return nil, err
 	}

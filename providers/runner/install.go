@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -227,11 +228,11 @@ func (c *runners) number(name string) (int64, error) {
 	return s.AgentID, nil
 }
 
-// job is the launchd job that runs the program: where, and its property list.
-func (c *runners) job(r *Runner) (d launchctl.Domain, file string, data []byte, err error) {
+// job is the launchd job that runs the program.
+func (c *runners) job(r *Runner) (j launchctl.Job, err error) {
 	facts, err := c.mac.Facts()
 	if err != nil {
-		return "", "", nil, err
+		return j, err
 	}
 	dir := folder(r.Name)
 	keys := map[string]any{
@@ -240,28 +241,26 @@ func (c *runners) job(r *Runner) (d launchctl.Domain, file string, data []byte, 
 		"EnvironmentVariables": map[string]string{"ACTIONS_RUNNER_SVC": "1", "ACTIONS_RUNNER_HOOK_JOB_STARTED": hook(r.Name)},
 		"StandardOutPath":      path.Join(dir, "service.log"), "StandardErrorPath": path.Join(dir, "service.log"),
 	}
-	if d = launchctl.Gui(facts.UID); r.User != facts.User {
-		d = launchctl.System
+	j = launchctl.Job{Domain: launchctl.Gui(facts.UID), Label: label(r.Name)}
+	if r.User != facts.User {
+		j.Domain = launchctl.System
 		keys["UserName"], keys["SessionCreate"] = r.User, true
 	}
-	if file, err = c.launchd.File(d, label(r.Name)); err != nil {
-		return d, "", nil, err
+	if j.File, err = c.launchd.File(j.Domain, j.Label); err != nil {
+		return j, err
 	}
-	data, err = plist.MarshalIndent(keys, plist.XMLFormat, "\t")
-	return d, file, append(data, '\n'), err
+	j.List, err = plist.MarshalIndent(keys, plist.XMLFormat, "\t")
+	j.List = append(j.List, '\n')
+	return j, err
 }
 
 // stop ends the launchd job; one that is not loaded is success.
 func (c *runners) stop(ctx context.Context, r *Runner) error {
-	d, _, _, err := c.job(r)
+	j, err := c.job(r)
 	if err != nil {
 		return err
 	}
-	loaded, err := c.launchd.Print(ctx, d, label(r.Name))
-	if err != nil || loaded == nil {
-		return err
-	}
-	return c.launchd.Bootout(ctx, d, label(r.Name))
+	return c.launchd.Unload(ctx, j.Domain, j.Label)
 }
 
 // start has launchd run the program.
@@ -269,21 +268,14 @@ func (c *runners) start(ctx context.Context, r *Runner) error {
 	if err := c.guard(r); err != nil {
 		return err
 	}
-	d, file, data, err := c.job(r)
+	j, err := c.job(r)
 	if err != nil {
 		return err
 	}
-	if err := c.launchd.Write(ctx, d, file, data); err != nil {
+	if err := c.launchd.Write(ctx, j.Domain, j.File, j.List); err != nil {
 		return err
 	}
-	off, err := c.launchd.Disabled(ctx, d)
-	if err == nil && off[label(r.Name)] {
-		err = c.launchd.Enable(ctx, d, label(r.Name))
-	}
-	if err != nil {
-		return err
-	}
-	return c.launchd.Bootstrap(ctx, d, label(r.Name), file)
+	return c.launchd.Load(ctx, j.Domain, j.Label, j.File)
 }
 
 // loaded are the jobs that launchd has loaded in a domain.
@@ -304,31 +296,17 @@ func (c *runners) loaded(ctx context.Context) loaded {
 	}
 }
 
-// service is what is wrong with the launchd job, or sound; absent when there is
-// nothing of it.
+// service is what is wrong with the launchd job, absent or sound.
 func (c *runners) service(r *Runner, jobs loaded) (string, error) {
-	d, file, want, err := c.job(r)
+	j, err := c.job(r)
 	if err != nil {
 		return "", err
 	}
-	have, err := c.mac.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	all, err := jobs(j.Domain)
+	if err != nil {
 		return "", err
 	}
-	all, seen := jobs(d)
-	if seen != nil {
-		return "", seen
-	}
-	_, runs := all[label(r.Name)]
-	switch {
-	case err != nil && !runs:
-		return absent, nil
-	case err != nil:
-		return "its property list is missing, but it is loaded still", nil
-	case !bytes.Equal(have, want):
-		return "its property list is not as hostler writes it", nil
-	case !runs:
-		return unloaded, nil
-	}
-	return sound, nil
+	_, runs := all[j.Label]
+	flaw, err := c.launchd.Flaw(j, runs)
+	return cmp.Or(flaw, absent), err
 }

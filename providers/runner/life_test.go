@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -9,9 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zclconf/go-cty/cty"
-
-	"hostler/hcl/addr"
 	"hostler/providers"
 	"hostler/providers/testbed"
 )
@@ -41,52 +39,24 @@ func (b *bed) must(err error) {
 }
 
 // resolved is what a plan wants of the block.
-func (b *bed) resolved(set attrs, have *Runner, upgrade bool) (*Runner, []string, error) {
+func (b *bed) resolved(block Runner, have *Runner, upgrade bool) (*Runner, []string, error) {
 	b.Helper()
 	var warned []string
-	in := cty.NullVal(block().Value())
-	typ := provider(b.c).Types[0]
-	if have != nil {
-		in = b.value(*have)
+	block.Host, block.Group, block.Version = "host.mini", cmp.Or(block.Group, defaultGroup), cmp.Or(block.Version, latest)
+	if block.Labels == nil {
+		block.Labels = []string{"coordinator"}
 	}
-	out, err := typ.Resolve(b.Context(), providers.Resolution{
-		Addr: addr.New("runner", "mini-a"), Want: with(set), Have: in, Config: config(), Upgrade: upgrade,
+	err := b.c.Resolve(b.Context(), &providers.Resolve[Runner]{
+		Name: "mini-a", Want: &block, Have: have, Config: config(), Upgrade: upgrade,
 		Warn: func(attr, text string) { warned = append(warned, attr+": "+text) },
 	})
-	if err != nil {
-		return nil, warned, err
-	}
-	text := func(name string) string {
-		if v := out.GetAttr(name); !v.IsNull() {
-			return v.AsString()
-		}
-		return ""
-	}
-	r := &Runner{
-		Host: "host.mini", Group: text("group"), Version: text("version"), User: text("user"), Name: text("name"), Owner: text("owner"),
-		GroupName: text("group_name"), Release: text("release"), Registration: text("registration"), Service: text("service"),
-	}
-	for name, list := range map[string]*[]string{"labels": &r.Labels, "workflows": &r.Workflows, "events": &r.Events} {
-		if v := out.GetAttr(name); !v.IsNull() {
-			for _, e := range v.AsValueSlice() {
-				*list = append(*list, e.AsString())
-			}
-		}
-	}
-	return r, warned, nil
-}
-
-func (b *bed) value(r Runner) cty.Value {
-	return cty.ObjectVal(map[string]cty.Value{
-		"host": word(r.Host), "group": word(r.Group), "labels": words(r.Labels...), "workflows": words(r.Workflows...), "events": words(r.Events...), "version": word(r.Version), "user": word(r.User), "name": word(r.Name),
-		"owner": word(r.Owner), "group_name": word(r.GroupName), "release": word(r.Release), "registration": word(r.Registration), "service": word(r.Service),
-	})
+	return &block, warned, err
 }
 
 // made creates a runner.
-func (b *bed) made(set attrs) *Runner {
+func (b *bed) made(block Runner) *Runner {
 	b.Helper()
-	want, _, err := b.resolved(set, nil, false)
+	want, _, err := b.resolved(block, nil, false)
 	b.must(err)
 	got, err := b.c.Create(b.Context(), want)
 	b.must(err)
@@ -109,7 +79,7 @@ func (b *bed) atGitHub() testbed.GitHubRunner {
 func TestAnAccountOfItsOwn(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	got := b.made(attrs{"user": word("runner"), "group": word("runner_group.macs")})
+	got := b.made(Runner{User: "runner", Group: "runner_group.macs"})
 	if r := b.atGitHub(); !r.Online || got.Registration != online || got.Service != sound || got.GroupName != "macs" {
 		t.Errorf("%+v %+v", got, r)
 	}
@@ -152,7 +122,7 @@ func TestNoSudo(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	b.must(b.mac.SetSudo(false))
-	want, _, err := b.resolved(attrs{"user": word("runner")}, nil, false)
+	want, _, err := b.resolved(Runner{User: "runner"}, nil, false)
 	b.must(err)
 	_, err = b.c.Create(t.Context(), want)
 	for _, line := range []string{"admin ALL=(root) NOPASSWD: /bin/launchctl, /usr/bin/install, /bin/rm", "admin ALL=(runner) NOPASSWD: /usr/bin/tar, " + script("mini-a")} {
@@ -173,14 +143,14 @@ func TestNoSudo(t *testing.T) {
 func TestABusyRunnerIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	have := b.made(attrs{})
+	have := b.made(Runner{})
 	id := b.atGitHub().ID
 	_, err := b.gh.QueueJob("acme/app", "boot", []string{"coordinator"})
 	b.must(err)
 	if _, ok, err := b.gh.Take(id); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
-	want, _, err := b.resolved(attrs{"group": word("macs")}, have, false)
+	want, _, err := b.resolved(Runner{Group: "macs"}, have, false)
 	b.must(err)
 	b.c.idle = 50 * time.Millisecond
 	got, err := b.c.Update(t.Context(), have, want)
@@ -191,7 +161,7 @@ func TestABusyRunnerIsLeftAlone(t *testing.T) {
 		t.Errorf("deleted while it worked: %v", err)
 	}
 	// Other labels end nothing.
-	labels, _, err := b.resolved(attrs{"labels": words("coordinator", "blue")}, have, false)
+	labels, _, err := b.resolved(Runner{Labels: []string{"coordinator", "blue"}}, have, false)
 	b.must(err)
 	if have, err = b.c.Update(t.Context(), have, labels); err != nil || len(have.Labels) != 2 {
 		t.Errorf("%+v %v", have, err)
@@ -219,7 +189,7 @@ func TestABusyRunnerIsLeftAlone(t *testing.T) {
 func TestABusyRunnerOutOfSight(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	b.made(attrs{})
+	b.made(Runner{})
 	id := b.atGitHub().ID
 	_, err := b.gh.QueueJob("acme/app", "boot", []string{"coordinator"})
 	b.must(err)
@@ -230,7 +200,7 @@ func TestABusyRunnerOutOfSight(t *testing.T) {
 	b.must(b.mac.ResetCalls())
 	have, err := b.c.Import(t.Context(), "mini/mini-a")
 	b.must(err)
-	want, _, err := b.resolved(attrs{}, have, false)
+	want, _, err := b.resolved(Runner{}, have, false)
 	b.must(err)
 	b.c.idle = 50 * time.Millisecond
 	if _, err := b.c.Update(t.Context(), have, want); err == nil || !strings.Contains(err.Error(), "works on a job still") {
@@ -250,10 +220,10 @@ func TestABusyRunnerOutOfSight(t *testing.T) {
 func TestANameThatIsTaken(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	want, _, err := b.resolved(attrs{}, nil, false)
+	want, _, err := b.resolved(Runner{}, nil, false)
 	b.must(err)
 	b.must(b.gh.AddRunner("acme", "MINI-A", nil))
-	if _, _, err := b.resolved(attrs{}, nil, false); err == nil || !strings.Contains(err.Error(), "that hostler has not registered") {
+	if _, _, err := b.resolved(Runner{}, nil, false); err == nil || !strings.Contains(err.Error(), "that hostler has not registered") {
 		t.Errorf("%v", err)
 	}
 	if _, err := b.c.Create(t.Context(), want); err == nil || b.atGitHub().Name != "MINI-A" {
@@ -283,7 +253,7 @@ func TestDownloads(t *testing.T) {
 		}
 		return n
 	}
-	want, _, err := b.resolved(attrs{}, nil, false)
+	want, _, err := b.resolved(Runner{}, nil, false)
 	b.must(err)
 	b.must(b.gh.Inject(testbed.GitHubFault{Kind: testbed.Truncated, Path: "/github-production-release-asset/"}))
 	if _, err := b.c.Create(t.Context(), want); err == nil || !strings.Contains(err.Error(), "download") {
@@ -296,7 +266,7 @@ func TestDownloads(t *testing.T) {
 	}
 	n := downloads()
 	b.must(b.c.Delete(t.Context(), have))
-	have = b.made(attrs{})
+	have = b.made(Runner{})
 	if downloads() != n {
 		t.Error("what was there was downloaded again")
 	}
@@ -304,11 +274,11 @@ func TestDownloads(t *testing.T) {
 	b.must(b.gh.Release("2.337.0", time.Now().Add(-20*24*time.Hour)))
 	clear(b.c.offered)
 	b.c.Configure(config())
-	same, warned, err := b.resolved(attrs{}, have, false)
+	same, warned, err := b.resolved(Runner{}, have, false)
 	if err != nil || same.Release != "2.336.0" || !slices.ContainsFunc(warned, func(w string) bool { return strings.Contains(w, "9 days are left") }) {
 		t.Errorf("%+v %q %v", same, warned, err)
 	}
-	newer, _, err := b.resolved(attrs{}, have, true)
+	newer, _, err := b.resolved(Runner{}, have, true)
 	b.must(err)
 	if have, err = b.c.Update(t.Context(), have, newer); err != nil || have.Release != "2.337.0" || b.atGitHub().Version != "2.337.0" {
 		t.Errorf("%+v %v", have, err)
@@ -319,7 +289,7 @@ func TestDownloads(t *testing.T) {
 func TestItDoesNotComeUp(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
-	want, _, err := b.resolved(attrs{}, nil, false)
+	want, _, err := b.resolved(Runner{}, nil, false)
 	b.must(err)
 	b.must(b.mac.SetLogin(false))
 	got, err := b.c.Create(t.Context(), want)
@@ -338,7 +308,7 @@ func TestWhoReachesTheMac(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	for group, text := range map[string]string{"Default": "every private repository", "runner_group.wide": "every repository", "runner_group.macs": ""} {
-		_, warned, err := b.resolved(attrs{"group": word(group)}, nil, false)
+		_, warned, err := b.resolved(Runner{Group: group}, nil, false)
 		if err != nil || text == "" && len(warned) > 0 || text != "" && (len(warned) != 1 || !strings.Contains(warned[0], text)) {
 			t.Errorf("%s: %q %v", group, warned, err)
 		}

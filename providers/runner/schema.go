@@ -9,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
+	"hostler/providers/internal/launchctl"
 )
 
 // Runner is one runner on a Mac.
@@ -43,9 +44,9 @@ const (
 	absent  = "none"
 	online  = "online"
 	offline = "offline"
-	sound   = "ok"
+	sound   = launchctl.Sound
 
-	unloaded  = "it is not loaded"
+	unloaded  = launchctl.Unloaded
 	unguarded = "which jobs it takes is not as hostler writes it"
 )
 

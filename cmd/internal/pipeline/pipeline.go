@@ -36,7 +36,7 @@ const least = 4 << 30
 // Convert reads a pipeline.yml, whose name is for errors. Errors name the line
 // and what to do.
 func Convert(name string, data []byte) (Result, error) {
-	c := &converter{file: name}
+	c := &converter{file: name, mac: "mac"}
 	var doc yaml.Node
 	d := yaml.NewDecoder(strings.NewReader(string(data)))
 	switch err := d.Decode(&doc); {
@@ -66,8 +66,8 @@ type profile struct {
 type converter struct {
 	file     string
 	org      string
-	runner   string
-	reserve  int // GB; 0: not said
+	mac      string // what the runner is called
+	reserve  int    // GB; 0: not said
 	profiles []profile
 	notes    []string
 	errs     []error
@@ -112,14 +112,14 @@ func (c *converter) root(n *yaml.Node) {
 				case "org":
 					c.org = c.text(v, `^[A-Za-z0-9](-?[A-Za-z0-9])*(/[A-Za-z0-9._-]+)?$`, "an organization, or OWNER/REPOSITORY")
 				case "runner_name":
-					c.runner = c.text(v, `.`, "the runner's name")
+					c.runnerName(v)
 				default:
 					return false
 				}
 				return true
 			})
 		case "runner_name":
-			c.runner = c.text(v, `.`, "the runner's name")
+			c.runnerName(v)
 		case "host":
 			c.each(v, "host.", func(key string, v *yaml.Node) bool {
 				if key == "reserved_ram_gb" {
@@ -168,6 +168,13 @@ func (c *converter) profile(name string, n *yaml.Node) {
 	c.profiles = append(c.profiles, p)
 }
 
+// runnerName names the runner, and the Mac after it.
+func (c *converter) runnerName(n *yaml.Node) {
+	if name := c.text(n, `.`, "the runner's name"); name != "" {
+		c.mac = c.label(n, "runner", name)
+	}
+}
+
 func (c *converter) text(n *yaml.Node, pattern, what string) string {
 	if n.Kind != yaml.ScalarNode || !regexp.MustCompile(pattern).MatchString(n.Value) {
 		c.fail(n, "%q is not %s", n.Value, what)
@@ -201,20 +208,16 @@ func (c *converter) label(n *yaml.Node, what, name string) string {
 func (c *converter) write() string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	mac := "mac"
-	if c.runner != "" {
-		mac = c.label(&yaml.Node{Line: 1}, "runner", c.runner)
-	}
 	say("# The Mac of %q, as hostler init --from made it. hostler schema explains every", c.file)
 	say("# block and attribute.\n")
 	say("# hostler acts with GITHUB_TOKEN or what `gh auth login` left.\ngithub {\nowner = %q\n}\n", c.org)
-	say("host %q {", mac)
+	say("host %q {", c.mac)
 	if c.reserve > 0 {
 		say("reserve {\nmemory = \"%dGiB\" # kept for macOS; the rest is lent to VMs\n}", c.reserve)
 	}
 	say("macos_guests = 2 # Apple's limit\n")
 	say("# The service that lends the VMs. Store its token with:\n# security add-generic-password -U -s hostler -a \"$USER\" -w\nserve {\ntoken = \"keychain:hostler\"\n}\n}\n")
-	say("# The coordinator: it receives the jobs that boot VMs. Give it a runner_group with\n# the repositories that may reach this Mac.\nrunner %q {\nlabels = [\"coordinator\"]\n}\n", mac)
+	say("# The coordinator: it receives the jobs that boot VMs. Give it a runner_group with\n# the repositories that may reach this Mac.\nrunner %q {\nlabels = [\"coordinator\"]\n}\n", c.mac)
 	say("# The golden image that every VM is a clone of. Add steps for what jobs need.\nimage \"base\" {\nfrom = \"ghcr.io/cirruslabs/macos-sequoia-base:latest\"\n}\n")
 	for _, p := range c.profiles {
 		memory, why := uint64(p.ram)<<20, ""

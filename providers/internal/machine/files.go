@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 )
 
 // Info is what Stat tells of a file.
@@ -30,33 +29,19 @@ func (m *Machine) ReadFile(p string) ([]byte, error) {
 
 // Sum is the SHA-256 of a file, in hexadecimal; the file may be large.
 func (m *Machine) Sum(p string) (string, error) {
-	real, err := m.local(p)
+	name, err := m.local(p)
 	if err != nil {
 		return "", err
 	}
-	sum, err := sumOf(real)
-	return sum, m.inMac(err, p)
-}
-
-// Running is the SHA-256 of the program that runs now.
-var Running = sync.OnceValues(func() (string, error) {
-	exe, err := os.Executable()
+	f, err := os.Open(name)
 	if err != nil {
-		return "", err
-	}
-	return sumOf(exe)
-})
-
-func sumOf(real string) (string, error) {
-	f, err := os.Open(real)
-	if err != nil {
-		return "", err
+		return "", m.inMac(err, p)
 	}
 	defer f.Close()
 	h := sha256.New()
-	// A buffer of its own: the file is tens of megabytes.
+	// A buffer of its own: the file may have tens of megabytes.
 	_, err = io.CopyBuffer(h, struct{ io.Reader }{f}, make([]byte, 1<<18))
-	return hex.EncodeToString(h.Sum(nil)), err
+	return hex.EncodeToString(h.Sum(nil)), m.inMac(err, p)
 }
 
 // Stat follows symlinks. A missing file is fs.ErrNotExist.

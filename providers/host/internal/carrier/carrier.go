@@ -14,13 +14,14 @@
 package carrier
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"sync"
 
 	"howett.net/plist"
 
@@ -33,14 +34,13 @@ const (
 	folder = "/Users/Shared/hostler"
 	Binary = folder + "/bin/hostler"
 	label  = "dev.hostler.serve"
-	agent  = "~/Library/LaunchAgents/" + label + ".plist"
 	log    = "~/Library/Logs/hostler/serve.log"
 )
 
 // Words for what is not, and what is as it should be.
 const (
 	Absent = "not installed"
-	Sound  = "ok"
+	Sound  = launchctl.Sound
 )
 
 // State is what a Mac carries: the program, as "sha256:…", and how the service
@@ -61,9 +61,18 @@ func New(m *machine.Machine) *Carrier { return &Carrier{m, launchctl.New(m)} }
 
 // Wanted is the state in which the Mac carries the program that runs now.
 func (c *Carrier) Wanted() (State, error) {
-	sum, err := machine.Running()
+	sum, err := running()
 	return State{digest(sum), Sound}, err
 }
+
+// running is the SHA-256 of the program that runs now.
+var running = sync.OnceValues(func() (string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	return machine.Local("/", nil).Sum(exe)
+})
 
 func digest(sum string) string { return "sha256:" + sum }
 
@@ -84,55 +93,47 @@ func (c *Carrier) Read(ctx context.Context) (State, error) {
 	return s, err
 }
 
-// service is what is wrong with the agent, or Sound.
+// service is what is wrong with the agent, Absent or Sound.
 func (c *Carrier) service(ctx context.Context) (string, error) {
-	domain, want, err := c.agent()
+	j, err := c.agent()
 	if err != nil {
 		return "", err
 	}
-	have, err := c.mac.ReadFile(agent)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	loaded, err := c.launchd.Print(ctx, j.Domain, j.Label)
+	if err != nil {
 		return "", err
 	}
-	loaded, seen := c.launchd.Print(ctx, domain, label)
-	if seen != nil {
-		return "", seen
-	}
-	switch {
-	case err != nil && loaded == nil:
-		return Absent, nil
-	case err != nil:
-		return "its property list is missing, but it is loaded still", nil
-	case !bytes.Equal(have, want):
-		return "its property list is not as hostler writes it", nil
-	case loaded == nil:
-		return "it is not loaded", nil
-	}
-	return Sound, nil
+	flaw, err := c.launchd.Flaw(j, loaded != nil)
+	return cmp.Or(flaw, Absent), err
 }
 
-// agent is the agent's domain, and its property list.
-func (c *Carrier) agent() (launchctl.Domain, []byte, error) {
+// agent is the LaunchAgent of the service.
+func (c *Carrier) agent() (j launchctl.Job, err error) {
 	facts, err := c.mac.Facts()
 	if err != nil {
-		return "", nil, err
+		return j, err
 	}
 	out, err := c.mac.Expand(log)
 	if err != nil {
-		return "", nil, err
+		return j, err
 	}
-	data, err := plist.MarshalIndent(map[string]any{
+	j = launchctl.Job{Domain: launchctl.Gui(facts.UID), Label: label}
+	if j.File, err = c.launchd.File(j.Domain, label); err != nil {
+		return j, err
+	}
+	j.List, err = plist.MarshalIndent(map[string]any{
 		"Label": label, "ProgramArguments": []string{Binary, "serve"},
 		"RunAtLoad": true, "KeepAlive": true, "AbandonProcessGroup": true,
 		"LimitLoadToSessionType": "Aqua", "ProcessType": "Interactive",
 		"StandardOutPath": out, "StandardErrorPath": out,
 	}, plist.XMLFormat, "\t")
-	return launchctl.Gui(facts.UID), append(data, '\n'), err
+	j.List = append(j.List, '\n')
+	return j, err
 }
 
 // Place puts the program and the property list where they belong.
 func (c *Carrier) Place(ctx context.Context) error {
-	want, err := machine.Running()
+	want, err := running()
 	if err != nil {
 		return err
 	}
@@ -156,11 +157,11 @@ func (c *Carrier) Place(ctx context.Context) error {
 	if err := c.mac.Folder(out, 0o700); err != nil {
 		return err
 	}
-	_, list, err := c.agent()
+	j, err := c.agent()
 	if err != nil {
 		return err
 	}
-	return c.mac.WriteFile(agent, list, 0o644)
+	return c.launchd.Write(ctx, j.Domain, j.File, j.List)
 }
 
 // carry copies the program that runs now.
@@ -178,46 +179,37 @@ func (c *Carrier) carry() error {
 
 // Start has launchd run what was placed; a service that runs is restarted.
 func (c *Carrier) Start(ctx context.Context) error {
-	domain, _, err := c.agent()
+	j, err := c.agent()
 	if err != nil {
 		return err
 	}
-	file, err := c.mac.Expand(agent)
-	if err != nil {
-		return err
-	}
-	if err := c.launchd.Bootout(ctx, domain, label); err != nil {
+	if err := c.launchd.Bootout(ctx, j.Domain, j.Label); err != nil {
 		return explain(err)
 	}
-	if off, err := c.launchd.Disabled(ctx, domain); err != nil {
-		return explain(err)
-	} else if off[label] {
-		if err := c.launchd.Enable(ctx, domain, label); err != nil {
-			return explain(err)
-		}
-	}
-	return explain(c.launchd.Bootstrap(ctx, domain, label, file))
+	return explain(c.launchd.Load(ctx, j.Domain, j.Label, j.File))
 }
 
 // Remove ends the service and takes away what was carried; what is gone is
 // success.
 func (c *Carrier) Remove(ctx context.Context) error {
-	domain, _, err := c.agent()
+	j, err := c.agent()
 	if err != nil {
 		return err
 	}
-	if loaded, err := c.launchd.Print(ctx, domain, label); err != nil {
+	if err := c.launchd.Unload(ctx, j.Domain, j.Label); err != nil {
 		return explain(err)
-	} else if loaded != nil {
-		if err := c.launchd.Bootout(ctx, domain, label); err != nil {
-			return explain(err)
-		}
 	}
-	return errors.Join(c.Sweep(), c.mac.Remove(agent), c.mac.RemoveAll(folder))
+	return errors.Join(c.Sweep(), c.launchd.Remove(ctx, j.Domain, j.File), c.mac.RemoveAll(folder))
 }
 
 // Sweep removes what a killed Place left beside its files.
-func (c *Carrier) Sweep() error { return errors.Join(c.mac.Sweep(agent), c.mac.Sweep(Binary)) }
+func (c *Carrier) Sweep() error {
+	j, err := c.agent()
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.launchd.Sweep(j.Domain, j.File), c.mac.Sweep(Binary))
+}
 
 // explain says what to do where launchd has no session to run the service in.
 func explain(err error) error {

@@ -205,11 +205,7 @@ func unconfigure(p *mac.Process, dir, token string) int {
 
 // gitHub changes the GitHub that the Mac sees.
 func gitHub(m *mac.Mac, do func(*world.World) error) error {
-	f, err := world.Open(filepath.Join(m.Dir(), "github"))
-	if err != nil {
-		return err
-	}
-	return f.Exchange(func(b *world.Books) (bool, error) { return true, do(b.World) })
+	return world.Change(filepath.Join(m.Dir(), "github"), do)
 }
 
 // Sync brings every configured runner online whose folder a job of launchd

@@ -64,11 +64,7 @@ func (g Guest) keepRunner(s *runnerState) error {
 
 // gitHub changes the GitHub that this Mac sees.
 func (g Guest) gitHub(do func(*world.World) error) error {
-	f, err := world.Open(filepath.Join(g.Mac.Dir(), "github"))
-	if err != nil {
-		return err
-	}
-	return f.Exchange(func(b *world.Books) (bool, error) { return true, do(b.World) })
+	return world.Change(filepath.Join(g.Mac.Dir(), "github"), do)
 }
 
 // startRunner is ./run.sh with a JIT configuration in its environment.

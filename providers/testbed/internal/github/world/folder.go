@@ -84,6 +84,15 @@ func (b *Books) Before(n int) (*World, error) {
 	return b.World, nil
 }
 
+// Change changes the world in dir as nobody's request does.
+func Change(dir string, do func(*World) error) error {
+	f, err := Open(dir)
+	if err != nil {
+		return err
+	}
+	return f.Exchange(func(b *Books) (bool, error) { return true, do(b.World) })
+}
+
 func (f *Folder) file(name string) string { return filepath.Join(f.dir, name) }
 func (f *Folder) version(n int) string    { return f.file(fmt.Sprintf("world-%d.json", n)) }
 
