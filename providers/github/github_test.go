@@ -29,48 +29,6 @@ const canary = "canary-of-the-tests-b7"
 // description is GitHub's, read once.
 var description = sync.OnceValues(openapi.Load)
 
-type blocks map[string]cty.Value
-
-func (b blocks) Get(a addr.Addr) (cty.Value, bool) { v, ok := b[a.String()]; return v, ok }
-func (b blocks) All(string) []addr.Addr            { return nil }
-
-func word(s string) cty.Value { return cty.StringVal(s) }
-
-func words(list ...string) cty.Value {
-	var all []cty.Value
-	for _, w := range list {
-		all = append(all, word(w))
-	}
-	return cty.ListVal(all)
-}
-
-// with is a block of the type, normalized, with these attributes.
-func with(t *providers.Type, set map[string]cty.Value) cty.Value {
-	out := map[string]cty.Value{}
-	for _, a := range t.Schema.Attrs {
-		v, ok := set[a.Name]
-		if !ok {
-			v = cty.NullVal(a.Type.Cty())
-		}
-		if a.Required && !ok || a.Computed {
-			out[a.Name] = v
-			continue
-		}
-		n, err := a.Normalize(v)
-		if err != nil {
-			panic(fmt.Sprintf("%s: %v", a.Name, err))
-		}
-		out[a.Name] = n
-	}
-	for _, n := range t.Schema.Blocks {
-		out[n.Type] = cty.NullVal(n.Cty())
-		if v, ok := set[n.Type]; ok {
-			out[n.Type] = v
-		}
-	}
-	return cty.ObjectVal(out)
-}
-
 // types are those of the provider, by keyword.
 func types(env providers.Env) map[string]*providers.Type {
 	out := map[string]*providers.Type{}
@@ -81,8 +39,8 @@ func types(env providers.Env) map[string]*providers.Type {
 }
 
 // config has the block github, for the owner.
-func config(owner string) blocks {
-	return blocks{"github.github": with(types(providers.Env{})["github"], map[string]cty.Value{"owner": word(owner), "token": word("env:GITHUB_TOKEN")})}
+func config(owner string) providertest.Blocks {
+	return providertest.Blocks{"github.github": providertest.Block(types(providers.Env{})["github"].Schema, map[string]cty.Value{"owner": providertest.Word(owner), "token": providertest.Word("env:GITHUB_TOKEN")})}
 }
 
 // world is a Mac and its GitHub in dir, made anew or as they stand.
@@ -172,15 +130,15 @@ func TestGroupConformance(t *testing.T) {
 		if i >= 0 {
 			path = path.IndexInt(i)
 		}
-		return providertest.Wrong{Name: name, Want: with(typ, set), Path: path}
+		return providertest.Wrong{Name: name, Want: providertest.Block(typ.Schema, set), Path: path}
 	}
 	providertest.Run(t, providertest.Suite{
 		World: open(t, "runner_group"),
 		Addr:  addr.New("runner_group", "macs"),
-		Want:  with(typ, map[string]cty.Value{"repositories": words("app", "site"), "workflows": words(ref)}),
+		Want:  providertest.Block(typ.Schema, map[string]cty.Value{"repositories": providertest.Words("app", "site"), "workflows": providertest.Words(ref)}),
 		Changes: map[string]cty.Value{
-			"repositories": words("app"), "workflows": words(ref, strings.Replace(ref, "app", "site", 1)), "allow_public": cty.True,
-			"visibility": word("all"),
+			"repositories": providertest.Words("app"), "workflows": providertest.Words(ref, strings.Replace(ref, "app", "site", 1)), "allow_public": cty.True,
+			"visibility": providertest.Word("all"),
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"repositories": edit(func(g *testbed.GitHubGroup) { g.Repos = g.Repos[:1] }),
@@ -196,8 +154,8 @@ func TestGroupConformance(t *testing.T) {
 			return at(w).EditGroups("acme", func(g *testbed.GitHubGroup) bool { g.Name, g.Default = "macs", false; return true })
 		},
 		Wrong: []providertest.Wrong{
-			wrong("a public repository", "repositories", 1, map[string]cty.Value{"repositories": words("app", "open")}),
-			wrong("no such repository", "repositories", 0, map[string]cty.Value{"repositories": words("nowhere")}),
+			wrong("a public repository", "repositories", 1, map[string]cty.Value{"repositories": providertest.Words("app", "open")}),
+			wrong("no such repository", "repositories", 0, map[string]cty.Value{"repositories": providertest.Words("nowhere")}),
 		},
 		Canary: testbed.GitHubToken,
 	})
@@ -208,8 +166,8 @@ func TestSecretConformance(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		World:   open(t, "secret"),
 		Addr:    addr.New("secret", "API_KEY"),
-		Want:    with(typ, map[string]cty.Value{"repositories": words("app", "site"), "value": word("env:VALUE")}),
-		Changes: map[string]cty.Value{"repositories": words("site"), "value": word("env:OTHER")},
+		Want:    providertest.Block(typ.Schema, map[string]cty.Value{"repositories": providertest.Words("app", "site"), "value": providertest.Word("env:VALUE")}),
+		Changes: map[string]cty.Value{"repositories": providertest.Words("site"), "value": providertest.Word("env:OTHER")},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"repositories": func(w *providertest.World, _ cty.Value) error { return at(w).TouchSecret("acme/app", "API_KEY", true) },
 			"fingerprint": func(w *providertest.World, _ cty.Value) error {
@@ -226,7 +184,7 @@ func TestSecretConformance(t *testing.T) {
 		},
 		ImportLoses: []string{"value", "fingerprint"},
 		Wrong: []providertest.Wrong{
-			{Name: "no value", Want: with(typ, map[string]cty.Value{"repositories": words("app"), "value": word("env:NOWHERE")}), Path: cty.GetAttrPath("value")},
+			{Name: "no value", Want: providertest.Block(typ.Schema, map[string]cty.Value{"repositories": providertest.Words("app"), "value": providertest.Word("env:NOWHERE")}), Path: cty.GetAttrPath("value")},
 		},
 		Canary: canary,
 	})
@@ -244,13 +202,13 @@ func TestAccessConformance(t *testing.T) {
 			return os.WriteFile(w.Mac.Path(document), []byte(strings.Replace(string(data), from, to, 1)), 0o600)
 		}
 	}
-	app := cty.ObjectVal(map[string]cty.Value{"id": cty.NumberIntVal(12), "installation_id": cty.NumberIntVal(0), "private_key": word("file:~/app.pem")})
+	app := cty.ObjectVal(map[string]cty.Value{"id": cty.NumberIntVal(12), "installation_id": cty.NumberIntVal(0), "private_key": providertest.Word("file:~/app.pem")})
 	providertest.Run(t, providertest.Suite{
 		World: open(t, "github"),
 		Addr:  ghaccess.Sole(),
-		Want:  with(typ, map[string]cty.Value{"owner": word("acme"), "app": app}),
+		Want:  providertest.Block(typ.Schema, map[string]cty.Value{"owner": providertest.Word("acme"), "app": app}),
 		Changes: map[string]cty.Value{
-			"owner": word("acme/app"), "api_url": word("https://ghe.example.com/api/v3/"), "token": word("env:T"), "app": cty.NullVal(app.Type()),
+			"owner": providertest.Word("acme/app"), "api_url": providertest.Word("https://ghe.example.com/api/v3/"), "token": providertest.Word("env:T"), "app": cty.NullVal(app.Type()),
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"owner": edit("acme", "evil"), "api_url": edit("api.github.com", "evil.example.com"), "token": edit("{", `{"token": "env:EVIL",`),

@@ -25,58 +25,22 @@ func TestMain(m *testing.M) { os.Exit(mactest.Main(m)) }
 // description is GitHub's, read once.
 var description = sync.OnceValues(openapi.Load)
 
-type blocks map[string]cty.Value
-
-func (b blocks) Get(a addr.Addr) (cty.Value, bool) { v, ok := b[a.String()]; return v, ok }
-func (b blocks) All(string) []addr.Addr            { return nil }
-
 type attrs map[string]cty.Value
 
-func word(s string) cty.Value { return cty.StringVal(s) }
-
-func words(list ...string) cty.Value {
-	var all []cty.Value
-	for _, w := range list {
-		all = append(all, word(w))
-	}
-	if all == nil {
-		return cty.NullVal(cty.List(cty.String))
-	}
-	return cty.ListVal(all)
-}
-
-// with is a block, normalized, with these attributes.
+// with is a block with these attributes.
 func with(set attrs) cty.Value {
-	out := map[string]cty.Value{"host": word("host.mini")}
-	for _, a := range block().Attrs {
-		v, ok := set[a.Name]
-		switch {
-		case a.Name == "host":
-			continue
-		case !ok:
-			v = cty.NullVal(a.Type.Cty())
-		}
-		if a.Computed {
-			out[a.Name] = v
-			continue
-		}
-		n, err := a.Normalize(v)
-		if err != nil {
-			panic(a.Name + ": " + err.Error())
-		}
-		out[a.Name] = n
-	}
-	return cty.ObjectVal(out)
+	set["host"] = providertest.Word("host.mini")
+	return providertest.Block(block(), set)
 }
 
 // config has the block github and two groups.
-func config() blocks {
+func config() providertest.Blocks {
 	group := func(visibility string) cty.Value {
-		return cty.ObjectVal(map[string]cty.Value{"visibility": word(visibility)})
+		return cty.ObjectVal(map[string]cty.Value{"visibility": providertest.Word(visibility)})
 	}
-	return blocks{
+	return providertest.Blocks{
 		ghaccess.Sole().String(): cty.ObjectVal(map[string]cty.Value{
-			"owner": word("acme"), "token": word("env:GITHUB_TOKEN"), "api_url": cty.NullVal(cty.String), "app": cty.NullVal(cty.DynamicPseudoType),
+			"owner": providertest.Word("acme"), "token": providertest.Word("env:GITHUB_TOKEN"), "api_url": cty.NullVal(cty.String), "app": cty.NullVal(cty.DynamicPseudoType),
 		}),
 		"runner_group.macs": group("selected"), "runner_group.wide": group("all"),
 	}
@@ -158,10 +122,10 @@ func TestConformance(t *testing.T) {
 	providertest.Run(t, providertest.Suite{
 		World: open(t),
 		Addr:  addr.New("runner", "mini-a"),
-		Want:  with(attrs{"group": word("macs")}),
+		Want:  with(attrs{"group": providertest.Word("macs")}),
 		Changes: map[string]cty.Value{
-			"workflows": words("acme/app/.github/workflows/test.yml"), "events": words("push"),
-			"labels": words("coordinator", "blue"), "group": word("Default"), "version": word("2.336.0"),
+			"workflows": providertest.Words("acme/app/.github/workflows/test.yml"), "events": providertest.Words("push"),
+			"labels": providertest.Words("coordinator", "blue"), "group": providertest.Word("Default"), "version": providertest.Word("2.336.0"),
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"labels":       edit(func(r *testbed.GitHubRunner) { r.Labels = r.Labels[:3] }),
@@ -206,9 +170,9 @@ func TestConformance(t *testing.T) {
 		},
 		ImportLoses: []string{"group"},
 		Wrong: []providertest.Wrong{
-			{Name: "no such group", Want: with(attrs{"group": word("nowhere")}), Path: cty.GetAttrPath("group")},
-			{Name: "a release that is not offered", Want: with(attrs{"version": word("1.2.3")}), Path: cty.GetAttrPath("version")},
-			{Name: "no such account", Want: with(attrs{"user": word("nobody")}), Path: cty.GetAttrPath("user")},
+			{Name: "no such group", Want: with(attrs{"group": providertest.Word("nowhere")}), Path: cty.GetAttrPath("group")},
+			{Name: "a release that is not offered", Want: with(attrs{"version": providertest.Word("1.2.3")}), Path: cty.GetAttrPath("version")},
+			{Name: "no such account", Want: with(attrs{"user": providertest.Word("nobody")}), Path: cty.GetAttrPath("user")},
 		},
 		Canary: testbed.GitHubToken,
 	})

@@ -18,9 +18,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2/hclwrite"
 	"go.yaml.in/yaml/v3"
 
+	"hostler/hcl"
 	"hostler/hcl/schema"
 )
 
@@ -53,7 +53,11 @@ func Convert(name string, data []byte) (Result, error) {
 	if len(c.errs) > 0 {
 		return Result{}, errors.Join(c.errs...)
 	}
-	return Result{HCL: string(hclwrite.Format([]byte(c.write()))), Notes: c.notes}, nil
+	text, diags := hcl.Format("hostler.hcl", []byte(c.write()))
+	if diags.HasErrors() {
+		return Result{}, diags
+	}
+	return Result{HCL: string(text), Notes: c.notes}, nil
 }
 
 // profile is one size of VM, as the old tool had it.
