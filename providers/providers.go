@@ -26,6 +26,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"sync"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -60,6 +62,22 @@ type Env struct {
 	// network.
 	Web http.RoundTripper
 	Log *slog.Logger
+	// Shared is what the providers of one run have together, see Share. nil:
+	// each has its own.
+	Shared *sync.Map
+}
+
+// Share is the one T of a run: the first provider that asks makes it.
+func Share[T any](e Env, make func() T) T {
+	if e.Shared == nil {
+		return make()
+	}
+	key := reflect.TypeFor[T]()
+	if have, ok := e.Shared.Load(key); ok {
+		return have.(T)
+	}
+	have, _ := e.Shared.LoadOrStore(key, make())
+	return have.(T)
 }
 
 // AttrError is an error about one attribute of a block. The planner shows it

@@ -68,7 +68,7 @@ var (
 // goBuild builds this package without the race detector.
 func goBuild(name string, how ...string) (string, error) {
 	exe := filepath.Join(os.TempDir(), fmt.Sprintf("hostler-test-%d-%s", os.Getpid(), name))
-	out, err := exec.Command("go", append(how, "-o", exe, ".")...).CombinedOutput()
+	out, err := exec.Command("go", append(how, "-ldflags=-s -w", "-o", exe, ".")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(how, " "), err, out)
 	}

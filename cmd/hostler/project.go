@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -46,6 +47,7 @@ func (a *app) open() *project {
 }
 
 func (a *app) openWith(env providers.Env) *project {
+	env.Shared = new(sync.Map)
 	types := registry(env)
 	return &project{
 		app: a, View: a.view(types), env: env, types: types,

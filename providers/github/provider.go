@@ -31,7 +31,7 @@ func New(env providers.Env) *providers.Provider {
 	return &providers.Provider{Name: "github", Types: []*providers.Type{
 		providers.NewType(providers.Def[ghaccess.Access]{Schema: accessBlock(), CRUD: access, ID: access.ID}),
 		providers.NewType(providers.Def[Group]{Schema: groupBlock(), CRUD: &groups{s}, ID: (*Group).id}),
-		providers.NewType(providers.Def[Secret]{Schema: secretBlock(), CRUD: &secrets{Session: s, mac: machine.Local(env.Root, env.Environ)}, ID: (*Secret).id}),
+		providers.NewType(providers.Def[Secret]{Schema: secretBlock(), CRUD: &secrets{Session: s, mac: machine.Of(env)}, ID: (*Secret).id}),
 	}}
 }
 

@@ -20,7 +20,7 @@ import (
 
 // New returns the provider of host.
 func New(env providers.Env) *providers.Provider {
-	mac := machine.Local(env.Root, env.Environ)
+	mac := machine.Of(env)
 	hosts := &hosts{settings.Documents[Host]{
 		Store: settings.Store{Mac: mac},
 		Name:  func(*Host) string { return "host.json" },

@@ -28,7 +28,7 @@ import (
 
 // New is the provider of the block launchd.
 func New(env providers.Env) *providers.Provider {
-	m := machine.Local(env.Root, env.Environ)
+	m := machine.Of(env)
 	return &providers.Provider{Name: "launchd", Types: []*providers.Type{
 		providers.NewType(providers.Def[Job]{
 			Schema: block(),

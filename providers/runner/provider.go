@@ -59,7 +59,7 @@ type runners struct {
 }
 
 func newRunners(env providers.Env) *runners {
-	mac := machine.Local(env.Root, env.Environ)
+	mac := machine.Of(env)
 	return &runners{
 		Session: ghaccess.New(env), mac: mac, launchd: launchctl.New(mac), notes: settings.Store{Mac: mac}, now: time.Now,
 		idle: 30 * time.Minute, online: time.Minute, pause: time.Second, offered: map[string]ghapi.Download{},

@@ -56,7 +56,7 @@ func Capacities(env providers.Env, config providers.Lookup) ([]Capacity, error) 
 	if len(hosts) == 0 || len(config.All("profile")) == 0 {
 		return nil, nil
 	}
-	facts, err := machine.Local(env.Root, env.Environ).Facts()
+	facts, err := machine.Of(env).Facts()
 	if err != nil {
 		return nil, fmt.Errorf("the facts of the Mac can't be read: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 // New returns the provider of profile.
 func New(env providers.Env) *providers.Provider {
 	profiles := &profiles{Documents: settings.Documents[Profile]{
-		Store: settings.Store{Mac: machine.Local(env.Root, env.Environ)},
+		Store: settings.Store{Mac: machine.Of(env)},
 		Name:  func(p *Profile) string { return "profiles/" + p.Name + ".json" },
 		Flaw:  func(p *Profile) *string { return &p.Document },
 		ID:    func(p *Profile) string { return p.Name },

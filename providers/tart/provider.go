@@ -58,7 +58,7 @@ type images struct {
 }
 
 func newImages(env providers.Env) *images {
-	mac := machine.Local(env.Root, env.Environ)
+	mac := machine.Of(env)
 	t := tartcli.New(mac)
 	s := shelf.Shelf{Tart: t, Notes: settings.Store{Mac: mac}}
 	return &images{

@@ -75,7 +75,7 @@ type files struct {
 func newFiles(env providers.Env) *files {
 	return &files{
 		Session: ghaccess.New(env),
-		dir:     env.Dir, m: machine.Local(env.Root, env.Environ),
+		dir:     env.Dir, m: machine.Of(env),
 		templates: map[string]parsed{}, blocks: map[string]addr.Addr{},
 	}
 }

@@ -78,7 +78,7 @@ func Of(v cty.Value) (Access, error) {
 
 // New is the session of a run.
 func New(env providers.Env) *Session {
-	return &Session{env: env, mac: machine.Local(env.Root, env.Environ)}
+	return providers.Share(env, func() *Session { return &Session{env: env, mac: machine.Of(env)} })
 }
 
 // Session is one run's way to GitHub.

@@ -23,6 +23,7 @@ package machine
 
 import (
 	"fmt"
+	"hostler/providers"
 	"path"
 	"path/filepath"
 	"strings"
@@ -48,6 +49,11 @@ func Local(root string, environ []string) *Machine {
 	m := &Machine{root: root, environ: environ, grace: Grace}
 	m.facts = sync.OnceValues(m.readFacts)
 	return m
+}
+
+// Of is the Mac of a run: its facts are read once.
+func Of(env providers.Env) *Machine {
+	return providers.Share(env, func() *Machine { return Local(env.Root, env.Environ) })
 }
 
 // Getenv reads a variable of the machine's environment, "" when unset. The
