@@ -177,7 +177,7 @@ func (b *builder) faults() (all []testbed.Fault) {
 		if verb != "" {
 			f.Match = []string{verb}
 		}
-		brings := !slices.Contains([]string{"list", "get", "--version"}, verb)
+		brings := !slices.Contains([]string{"list", "get", "ip", "--version"}, verb)
 		if verb == "exec" {
 			brings = slices.ContainsFunc(calls, func(g testbed.Call) bool { return g.Tool == testbed.Guest && g.PID == c.PID && bringsOn(g) })
 		}
@@ -197,6 +197,25 @@ func (b *builder) faults() (all []testbed.Fault) {
 // shutdown, and not a look whether the guest is ready.
 func bringsOn(c testbed.Call) bool {
 	return slices.Contains([]string{"# hostler: run", "# hostler: script", "# hostler: upload", "sudo"}, c.Args[1])
+}
+
+// cut is a build that the fault cut short. How often a guest is looked at
+// before it is ready differs from one to the next: a call that this build did
+// not get to was a later one of its kind, whose last is taken then.
+func cut(t *testing.T, f testbed.Fault) (*builder, string) {
+	for ; f.Nth > 0; f.Nth-- {
+		b := newBuilder(t, testbed.Run, buildFiles)
+		if err := b.mac.Inject(f); err != nil {
+			t.Fatal(err)
+		}
+		out, err := b.run("apply", "--auto-approve")
+		if all, _ := b.mac.Faults(); all[0].Fired > 0 {
+			return b, out
+		}
+		t.Logf("%d such calls would have been one too many: %v", f.Nth, err)
+	}
+	t.Fatal("nothing was cut short")
+	return nil, ""
 }
 
 // TestBuildCutShort cuts a build short at every call that brings it on. The
@@ -228,14 +247,7 @@ func TestBuildCutShort(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%s %s %d %s", f.Tool, strings.Join(f.Match, " "), f.Nth, f.Kind), func(t *testing.T) {
 			t.Parallel()
-			b := newBuilder(t, testbed.Run, buildFiles)
-			if err := b.mac.Inject(f); err != nil {
-				t.Fatal(err)
-			}
-			first, err := b.run("apply", "--auto-approve")
-			if all, _ := b.mac.Faults(); all[0].Fired == 0 {
-				t.Fatalf("nothing was cut short: %v\n%s", err, first)
-			}
+			b, first := cut(t, f)
 			if err := b.mac.ClearFaults(); err != nil {
 				t.Fatal(err)
 			}

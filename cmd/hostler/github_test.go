@@ -247,7 +247,7 @@ workflow "w" {
 	requests, err := gh.Requests()
 	must(t, err)
 	for _, r := range requests {
-		all = append(all, fmt.Sprintf("%d %s %s", r.Status, r.Method, regexp.MustCompile(`[0-9a-f]{40}|/[0-9]{4,}`).ReplaceAllString(r.Path, "#")))
+		all = append(all, fmt.Sprintf("%d %s %s", r.Status, r.Method, regexp.MustCompile(`/([0-9a-f]{40}|[0-9]+)\b`).ReplaceAllString(r.Path, "/#")))
 	}
 	slices.Sort(all)
 	return all

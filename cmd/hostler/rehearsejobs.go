@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"hostler/cmd/internal/view/jobs"
+	"hostler/hcl/addr"
+	"hostler/hcl/schema"
 	"hostler/providers/runtime/dispatch"
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/runtime/status"
@@ -50,12 +52,9 @@ func (r *rehearsal) rehearseJobs(f jobFlags) error {
 	case owner == "":
 		return r.reportError(errors.New("No job can be rehearsed\n\nRunners register at GitHub; add a block github { owner = \"ORGANIZATION\" }."))
 	}
-	repository := owner
-	if !strings.Contains(owner, "/") {
-		repository += "/rehearsal"
-		if err := gh.AddRepository(repository, "private", nil); err != nil {
-			return err
-		}
+	repository, err := r.asking(gh, owner)
+	if err != nil {
+		return err
 	}
 	pace := max(f.pace, 1)
 	timing := testbed.Timing{Job: time.Second}
@@ -90,6 +89,30 @@ func (r *rehearsal) rehearseJobs(f jobFlags) error {
 		fmt.Fprintf(r.stdout, "  Times are those of a Mac on which a VM boots in %s and a job takes %s, passed %.0f times as fast.\n", realBoot, realJob, pace)
 	}
 	return r.reportError(errors.Join(r.mac.SetTiming(testbed.Timing{}), crowd.nothingLeft(past, f.count)))
+}
+
+// asking is the repository that the jobs are of: one that the group of the VMs'
+// runners serves.
+func (r *rehearsal) asking(gh *testbed.GitHub, owner string) (string, error) {
+	if strings.Contains(owner, "/") {
+		return owner, nil
+	}
+	for _, b := range r.cfg.Blocks {
+		if b.Addr.Type != "host" {
+			continue
+		}
+		group, err := addr.Parse(schema.Text(b.Value.GetAttr("serve"), "group"))
+		if err != nil {
+			continue
+		}
+		if block := r.cfg.Block(group); block != nil && !block.Value.GetAttr("repositories").IsNull() {
+			for _, name := range block.Value.GetAttr("repositories").AsValueSlice() {
+				return owner + "/" + name.AsString(), nil
+			}
+		}
+	}
+	repository := owner + "/rehearsal"
+	return repository, gh.AddRepository(repository, "private", nil)
 }
 
 // crowd is the jobs of a rehearsal.

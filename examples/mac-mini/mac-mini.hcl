@@ -15,8 +15,10 @@ host "mini" {
 
   # The dispatch service: a LaunchAgent that lends VMs to jobs. Store its token
   # with: security add-generic-password -U -s hostler -a "$USER" -w
+  # The group says which repositories' jobs may run in the VMs.
   serve {
     token = "keychain:hostler"
+    group = runner_group.mini
   }
 
   # A host never sleeps, comes back after a power cut, and leaves its disk to the

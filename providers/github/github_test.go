@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -25,9 +24,6 @@ import (
 func TestMain(m *testing.M) { os.Exit(mactest.Main(m)) }
 
 const canary = "canary-of-the-tests-b7"
-
-// description is GitHub's, read once.
-var description = sync.OnceValues(openapi.Load)
 
 // types are those of the provider, by keyword.
 func types(env providers.Env) map[string]*providers.Type {
@@ -62,11 +58,7 @@ func world(t *testing.T, dir string) (*testbed.Mac, *testbed.GitHub, providers.E
 	environ := append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken, "VALUE="+canary, "OTHER="+canary+"2")
 	env := providers.Env{Root: mac.Root(), Environ: environ, Web: gh.RoundTripper()}
 	if !providertest.Child() {
-		d, failed := description()
-		if failed != nil {
-			return nil, nil, env, failed
-		}
-		env.Web = d.Checked(t, gh)
+		env.Web = openapi.Checked(t, gh)
 	}
 	return mac, gh, env, err
 }

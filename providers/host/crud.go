@@ -15,6 +15,7 @@ import (
 	"hostler/hcl/schema"
 	"hostler/providers"
 	"hostler/providers/host/internal/carrier"
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/hostsettings"
 	"hostler/providers/internal/settings"
 	"hostler/providers/internal/tartcli"
@@ -29,10 +30,22 @@ type hosts struct {
 	tart    *tartcli.Tart
 }
 
-// Validate refuses two hosts that are one Mac.
-func (h *hosts) Validate(a addr.Addr, _ *Host, config providers.Lookup) error {
+// Validate refuses two hosts that are one Mac, and a group that can't be.
+func (h *hosts) Validate(a addr.Addr, want *Host, config providers.Lookup) error {
 	if all := config.All("host"); len(all) > 0 && all[0] != a {
 		return fmt.Errorf("%s and %s both mean the Mac that hostler runs on; write one folder for each Mac, and share the rest between them with include", all[0], a)
+	}
+	owner := ""
+	for _, a := range config.All("github") {
+		if block, ok := config.Get(a); ok {
+			owner = schema.Text(block, "owner")
+		}
+	}
+	if strings.Contains(owner, "/") && !strings.EqualFold(want.Serve.Group, ghapi.DefaultGroup) {
+		return &providers.AttrError{
+			Path: cty.GetAttrPath("serve").GetAttr("group"),
+			Err:  fmt.Errorf("the owner is the repository %s, and only organizations have runner groups", owner),
+		}
 	}
 	return nil
 }

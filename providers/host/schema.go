@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/hostsettings"
 	"hostler/providers/secret"
 )
@@ -33,6 +34,7 @@ type Serve struct {
 	Enabled bool       `cty:"enabled" json:"enabled"`
 	Token   secret.Ref `cty:"token" json:"token,omitzero"`
 	Clients []string   `cty:"clients" json:"clients,omitempty"`
+	Group   string     `cty:"group" json:"group,omitempty"` // a group's name, or the address of a block
 }
 
 // Reserve is what macOS keeps for itself.
@@ -69,6 +71,8 @@ func block() *schema.Block {
 				{Name: "token", Type: schema.Secret, Doc: "How the service itself reaches GitHub, such as \"keychain:hostler\"; as the github block says when left out. It has no environment of yours, so env: references don't reach it."},
 				{Name: "clients", Type: schema.ListOf(schema.String), Check: accounts,
 					Doc: "Further accounts of the Mac that may ask for VMs, such as the one of the coordinator's runner."},
+				{Name: "group", Type: schema.RefOrText("runner_group"), Default: cty.StringVal(ghapi.DefaultGroup),
+					Doc: "The runner group of the VMs' runners, as in runner_group.macs, or its name: which repositories' jobs may run in them. Of a repository's runners there is only Default."},
 			},
 		}}, hostsettings.Block()},
 	}

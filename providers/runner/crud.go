@@ -279,6 +279,6 @@ func (c *runners) Import(ctx context.Context, id string) (*Runner, error) {
 		return nil, err
 	}
 	return c.Read(ctx, &Runner{
-		Host: a.String(), Name: n.Name, Owner: n.Owner, User: n.User, Group: defaultGroup, GroupName: defaultGroup, Version: latest,
+		Host: a.String(), Name: n.Name, Owner: n.Owner, User: n.User, Group: ghapi.DefaultGroup, GroupName: ghapi.DefaultGroup, Version: latest,
 	})
 }

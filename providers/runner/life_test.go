@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"hostler/providers"
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/testbed"
 )
 
@@ -42,7 +43,7 @@ func (b *bed) must(err error) {
 func (b *bed) resolved(block Runner, have *Runner, upgrade bool) (*Runner, []string, error) {
 	b.Helper()
 	var warned []string
-	block.Host, block.Group, block.Version = "host.mini", cmp.Or(block.Group, defaultGroup), cmp.Or(block.Version, latest)
+	block.Host, block.Group, block.Version = "host.mini", cmp.Or(block.Group, ghapi.DefaultGroup), cmp.Or(block.Version, latest)
 	if block.Labels == nil {
 		block.Labels = []string{"coordinator"}
 	}

@@ -73,7 +73,7 @@ func (c *runners) group(ctx context.Context, api *ghapi.Client, r *providers.Res
 	want := r.Want
 	want.GroupName = want.Group
 	if api.Repo() != "" {
-		if want.Group != defaultGroup {
+		if want.Group != ghapi.DefaultGroup {
 			return providers.AttrErrorf("group", "the owner is the repository %s, and only organizations have runner groups", api.Owner)
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"os"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,9 +20,6 @@ import (
 )
 
 func TestMain(m *testing.M) { os.Exit(mactest.Main(m)) }
-
-// description is GitHub's, read once.
-var description = sync.OnceValues(openapi.Load)
 
 type attrs map[string]cty.Value
 
@@ -72,10 +68,7 @@ func world(t *testing.T, dir string) (*testbed.Mac, *testbed.GitHub, *runners, e
 	}
 	web, failed := mac.Web()
 	if err = errors.Join(err, failed); err == nil && !providertest.Child() {
-		var d *openapi.Description
-		if d, err = description(); err == nil {
-			web = d.Checked(t, gh)
-		}
+		web = openapi.Checked(t, gh)
 	}
 	c := newRunners(providers.Env{Root: mac.Root(), Environ: append(mac.Environ(), "GITHUB_TOKEN="+testbed.GitHubToken), Web: web})
 	c.idle, c.online, c.pause = 2*time.Second, 2*time.Second, 10*time.Millisecond

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"fmt"
+	"hostler/providers/internal/ghapi"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,8 +52,7 @@ const (
 )
 
 const (
-	latest       = "latest"
-	defaultGroup = "Default"
+	latest = "latest"
 )
 
 func block() *schema.Block {
@@ -61,7 +61,7 @@ func block() *schema.Block {
 		Doc: "The coordinator: GitHub's runner program on the Mac itself, always on. It receives the jobs that boot VMs.",
 		Attrs: []schema.Attr{
 			{Name: "host", Doc: "The Mac that it runs on; may be left out where there is only one.", Type: schema.Host},
-			{Name: "group", Type: schema.RefOrText("runner_group"), Default: cty.StringVal(defaultGroup),
+			{Name: "group", Type: schema.RefOrText("runner_group"), Default: cty.StringVal(ghapi.DefaultGroup),
 				Doc: "The runner group, as in runner_group.macs, or its name: which repositories may run jobs on the Mac itself. Of a repository's runners there is only Default."},
 			{Name: "labels", Type: schema.ListOf(schema.String), Default: cty.ListVal([]cty.Value{cty.StringVal("coordinator")}), Check: checkLabels,
 				Doc: "What jobs ask for in runs-on; self-hosted, macOS and ARM64 are added."},

@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -19,9 +18,6 @@ import (
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/openapi"
 )
-
-// description is GitHub's, read once.
-var description = sync.OnceValues(openapi.Load)
 
 // reached is profiles, and how GitHub is reached.
 func reached() blocks {
@@ -50,11 +46,7 @@ func gitHub(t *testing.T, dir string) (*testbed.GitHub, providers.Env, error) {
 	err = errors.Join(err, os.MkdirAll(env.Root, 0o755))
 	env.Web = gh.RoundTripper()
 	if !providertest.Child() {
-		d, failed := description()
-		if failed != nil {
-			return nil, env, failed
-		}
-		env.Web = d.Checked(t, gh)
+		env.Web = openapi.Checked(t, gh)
 	}
 	return gh, env, err
 }

@@ -13,6 +13,7 @@ host "mini-a" {
   serve {
     token   = "keychain:hostler"
     clients = ["runner"]
+    group   = runner_group.mini-a
   }
 }
 

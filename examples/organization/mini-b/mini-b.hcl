@@ -12,6 +12,7 @@ host "mini-b" {
   serve {
     token   = "keychain:hostler"
     clients = ["runner"]
+    group   = runner_group.mini-b
   }
 }
 

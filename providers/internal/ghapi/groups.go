@@ -6,6 +6,13 @@ import (
 	"github.com/google/go-github/v62/github"
 )
 
+// DefaultGroup is the name of the runner group that each organization has; its
+// number, and that of a repository's runners, is always 1.
+const (
+	DefaultGroup   = "Default"
+	DefaultGroupID = 1
+)
+
 // Group is a runner group of an organization.
 type Group struct {
 	ID          int64

@@ -132,11 +132,15 @@ func (b *bed) stop() {
 
 // job asks for a profile, and when the runner is there queues the job.
 func (b *bed) job(ctx context.Context, profile string, run int64) (*Handover, error) {
-	h, err := b.s.Ask(ctx, Request{Profile: profile, Job: ledger.Job{Repository: repo, RunID: run, Attempt: 1, Name: "work"}, Timeout: 10 * time.Minute}, func(Update) {})
+	h, err := b.s.Ask(ctx, b.request(profile, run), func(Update) {})
 	if err == nil {
 		_, err = b.gh.QueueJob(repo, fmt.Sprint("work-", run), []string{"self-hosted", h.Label})
 	}
 	return h, err
+}
+
+func (b *bed) request(profile string, run int64) Request {
+	return Request{Profile: profile, Job: ledger.Job{Repository: repo, RunID: run, Attempt: 1, Name: "work"}, Timeout: 10 * time.Minute}
 }
 
 // past waits for a lease to be over.

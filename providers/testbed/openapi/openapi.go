@@ -39,25 +39,11 @@ type T interface {
 // the test at each exchange that breaks the description.
 func Checked(t T, gh *testbed.GitHub) http.RoundTripper {
 	t.Helper()
-	d, err := Load()
+	router, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.Checked(t, gh)
-}
-
-// Checked is Checked for many GitHubs: to load the description takes a while.
-func (d *Description) Checked(t T, gh *testbed.GitHub) http.RoundTripper {
-	return testbed.Carry(&checker{next: gh.Handler(), router: d.router, tell: func(violation string) { t.Errorf("%s", violation) }})
-}
-
-// Description is GitHub's, ready to be held to.
-type Description struct{ router routers.Router }
-
-// Load reads it.
-func Load() (*Description, error) {
-	r, err := load()
-	return &Description{r}, err
+	return testbed.Carry(&checker{next: gh.Handler(), router: router, tell: func(violation string) { t.Errorf("%s", violation) }})
 }
 
 // Handler tells of each exchange with next that breaks the description.
@@ -69,7 +55,8 @@ func Handler(next http.Handler, tell func(violation string)) (http.Handler, erro
 	return &checker{next: next, router: router, tell: tell}, nil
 }
 
-func load() (routers.Router, error) {
+// load reads the description, once: that takes a while.
+var load = sync.OnceValues(func() (routers.Router, error) {
 	// A router of gorilla's takes a path with slashes only as {path:.+}.
 	whole, err := description.ReadFile("github.json")
 	if err != nil {
@@ -94,7 +81,7 @@ func load() (routers.Router, error) {
 		}
 	}
 	return gorillamux.NewRouter(doc)
-}
+})
 
 // forbid makes body fields that the description does not know violations.
 func forbid(ref *openapi3.SchemaRef, no *bool) {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,8 @@ type Hub struct {
 
 	mu     sync.Mutex
 	access ghaccess.Access
-	client *ghapi.Client // for access
+	client *ghapi.Client    // for access
+	groups map[string]int64 // the numbers of the owner's runner groups, as they were looked up
 }
 
 // accessError is a way to GitHub that is none.
@@ -52,30 +54,71 @@ func (h *Hub) Client(conf site.Configuration) (*ghapi.Client, error) {
 	if err != nil {
 		return nil, &accessError{err}
 	}
-	h.client, h.access = c, *conf.Access
+	h.client, h.access, h.groups = c, *conf.Access, map[string]int64{}
 	return c, nil
 }
 
-// Register registers a runner for one job, and returns the secret that it
-// starts with. A name that is taken is an earlier attempt's, of which the answer
-// was lost.
+// Register registers a runner for one job in the host's group, and returns the
+// secret that it starts with. A name that is taken is an earlier attempt's, of
+// which the answer was lost.
 func (h *Hub) Register(ctx context.Context, conf site.Configuration, name string, labels []string) (ghapi.Runner, secret.Value, error) {
 	c, err := h.Client(conf)
 	if err != nil {
 		return ghapi.Runner{}, secret.Value{}, err
 	}
-	r, jit, err := c.JITConfig(ctx, name, defaultGroup, labels)
-	if ghapi.Status(err) != 409 {
+	group, err := h.group(ctx, c, conf.Host.Group())
+	if err != nil {
+		return ghapi.Runner{}, secret.Value{}, err
+	}
+	r, jit, err := c.JITConfig(ctx, name, group, labels)
+	switch s := ghapi.Status(err); {
+	case s == 409:
+		err = h.Remove(ctx, conf, 0, name)
+	case s == 404 && group != ghapi.DefaultGroupID: // it was made anew since it was looked up
+		h.forgetGroups()
+		group, err = h.group(ctx, c, conf.Host.Group())
+	default:
 		return r, jit, err
 	}
-	if err := h.Remove(ctx, conf, 0, name); err != nil {
-		return r, jit, err
+	if err != nil {
+		return ghapi.Runner{}, secret.Value{}, err
 	}
-	return c.JITConfig(ctx, name, defaultGroup, labels)
+	return c.JITConfig(ctx, name, group, labels)
 }
 
-// defaultGroup is the number of every organization's default runner group.
-const defaultGroup = 1
+// group is the number of a runner group, which is looked up once.
+func (h *Hub) group(ctx context.Context, c *ghapi.Client, name string) (int64, error) {
+	if strings.EqualFold(name, ghapi.DefaultGroup) {
+		return ghapi.DefaultGroupID, nil
+	}
+	if c.Repo() != "" {
+		return 0, &accessError{fmt.Errorf("host.serve.group is %q, and of the runners of a repository, such as %s, there is only the group %s", name, c.Owner, ghapi.DefaultGroup)}
+	}
+	h.mu.Lock()
+	id, known := h.groups[name]
+	h.mu.Unlock()
+	if known {
+		return id, nil
+	}
+	groups, err := c.Groups(ctx)
+	if err != nil {
+		return 0, err
+	}
+	at := slices.IndexFunc(groups, func(g ghapi.Group) bool { return strings.EqualFold(g.Name, name) })
+	if at < 0 {
+		return 0, &accessError{fmt.Errorf("%s has no runner group %q, which host.serve.group names; hostler apply makes those that have a block runner_group", c.Owner, name)}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.groups[name] = groups[at].ID
+	return groups[at].ID, nil
+}
+
+func (h *Hub) forgetGroups() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.groups = map[string]int64{}
+}
 
 // RunnerName is the runner's name at GitHub, where several Macs' runners stand
 // together.

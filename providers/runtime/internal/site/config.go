@@ -4,6 +4,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,8 +16,11 @@ import (
 	"strconv"
 	"strings"
 
+	"hostler/hcl/addr"
 	"hostler/hcl/schema"
+	"hostler/providers"
 	"hostler/providers/internal/ghaccess"
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/machine"
 	"hostler/providers/internal/settings"
 	"hostler/providers/runtime"
@@ -49,7 +53,16 @@ type Host struct {
 	Serve  struct {
 		Clients []string   `json:"clients"`
 		Token   secret.Ref `json:"token"`
+		Group   string     `json:"group"`
 	} `json:"serve"`
+}
+
+// Group is the name of the runner group of the VMs' runners.
+func (h Host) Group() string {
+	if a, err := addr.Parse(h.Serve.Group); err == nil && a.Type == "runner_group" {
+		return providers.InstanceName(a)
+	}
+	return cmp.Or(h.Serve.Group, ghapi.DefaultGroup)
 }
 
 // Clients are the numbers of the accounts that may ask for VMs.

@@ -1,0 +1,9 @@
+github {
+  owner = "acme/app"
+}
+
+host "mini" {
+  serve {
+    group = "vms"
+  }
+}
