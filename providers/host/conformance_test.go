@@ -70,6 +70,7 @@ func TestConformance(t *testing.T) {
 			"reserve/disk":   edit("20GiB", "1GiB"),
 			"document":       edit("{", "{{"),
 			"serve/enabled":  edit(`"enabled": true`, `"enabled": false`),
+			"serve/group":    edit(`"group": "Default"`, `"group": "all"`),
 			"binary": func(w *providertest.World, _ cty.Value) error {
 				return os.WriteFile(w.Mac.Path(carrier.Binary), []byte("another"), 0o755)
 			},

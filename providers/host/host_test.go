@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"hostler/providers/internal/ghapi"
 	"maps"
 	"os"
 	"path/filepath"
@@ -79,7 +80,7 @@ func served(enabled bool, clients ...string) cty.Value {
 	for _, c := range clients {
 		list = cty.ListVal([]cty.Value{cty.StringVal(c)})
 	}
-	return cty.ObjectVal(map[string]cty.Value{"enabled": cty.BoolVal(enabled), "token": cty.NullVal(cty.String), "clients": list})
+	return cty.ObjectVal(map[string]cty.Value{"enabled": cty.BoolVal(enabled), "token": cty.NullVal(cty.String), "clients": list, "group": cty.StringVal(ghapi.DefaultGroup)})
 }
 
 // carrying is a wanted host that carries the service.
@@ -170,7 +171,8 @@ func TestLifecycle(t *testing.T) {
   },
   "macos_guests": 2,
   "serve": {
-    "enabled": false
+    "enabled": false,
+    "group": "Default"
   }
 }
 `

@@ -55,7 +55,7 @@ func (p *profiles) Resolve(_ context.Context, r *providers.Resolve[Profile]) err
 	return nil
 }
 
-// choose finds the VM that the profile's jobs are cloned from.
+// choose finds the VM that the profile's jobs are cloned from, and the login to it.
 func choose(want *Profile, all []image) error {
 	on := map[string]addr.Addr{}
 	for _, i := range all {
@@ -65,6 +65,11 @@ func choose(want *Profile, all []image) error {
 		}
 		on[host] = i.addr
 		want.VM = schema.Text(i.value, "vm")
+		login := schema.Part(i.value, "login")
+		want.User = schema.Text(login, "user")
+		if err := want.Password.UnmarshalText([]byte(schema.Text(login, "password"))); err != nil {
+			want.User = "" // the image's own error
+		}
 	}
 	return nil
 }

@@ -76,6 +76,7 @@ func (b *bed) image(address, host, os, least string) {
 	b.blocks[address] = cty.ObjectVal(map[string]cty.Value{
 		"host": cty.StringVal(host), "vm": cty.StringVal("vm-of-" + strings.NewReplacer("image.", "", `["`, "-", `"]`, "").Replace(address)),
 		"os": known(os), "memory_min": known(least),
+		"login": cty.ObjectVal(map[string]cty.Value{"user": cty.StringVal("admin"), "password": cty.StringVal("literal:admin")}),
 	})
 }
 
@@ -192,7 +193,9 @@ func TestLifecycle(t *testing.T) {
   "priority": 0,
   "trust": "branch",
   "cache": "snapshot",
-  "network": "nat"
+  "network": "nat",
+  "user": "admin",
+  "password": "literal:admin"
 }
 `
 	if string(data) != text {
@@ -203,7 +206,7 @@ func TestLifecycle(t *testing.T) {
 	}
 	want = b.resolved("developer", b.value(full()), made)
 	for name, v := range want.AsValueMap() {
-		kept := name == "name" || name == "image" || name == "vm" || name == "document"
+		kept := name == "name" || name == "image" || name == "vm" || name == "user" || name == "password" || name == "document"
 		if v.RawEquals(made.GetAttr(name)) != kept {
 			t.Errorf("%s is %#v", name, v)
 		}

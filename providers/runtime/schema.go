@@ -11,6 +11,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
+	"hostler/providers/secret"
 )
 
 // Profile is one profile, and the content of its document.
@@ -28,6 +29,8 @@ type Profile struct {
 	Network  string          `cty:"network" json:"network"`
 	Allow    []string        `cty:"allow" json:"allow,omitempty"`
 	Mounts   []Mount         `cty:"mounts" json:"mounts,omitempty"`
+	User     string          `cty:"user" json:"user,omitempty"`
+	Password secret.Ref      `cty:"password" json:"password,omitzero"`
 	Document string          `cty:"document" json:"-"`
 }
 
@@ -65,6 +68,8 @@ func block() *schema.Block {
 			)), Check: mountedOnce, Doc: "Folders of the Mac that the VM sees."},
 			{Name: "name", Type: schema.String, Computed: true, Replace: true, Doc: "The block's name."},
 			{Name: "vm", Type: schema.String, Computed: true, Doc: "The image's VM, which each job's VM is cloned from."},
+			{Name: "user", Type: schema.String, Computed: true, Doc: "Who logs in by SSH where a VM has no guest agent: the image's login."},
+			{Name: "password", Type: schema.Secret, Computed: true, Doc: "The image's login, of that user."},
 			{Name: "document", Type: schema.String, Computed: true,
 				Doc: "\"ok\", or what is wrong with the document that the runtime reads; apply mends it."},
 		},

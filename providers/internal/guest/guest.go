@@ -64,7 +64,7 @@ type Guest struct {
 	end     error // valid after done
 
 	mu  sync.Mutex
-	way way
+	way way // nil: not found yet, see entered
 }
 
 // Mark tells a guest from every other one across restarts of ours. It is plain
@@ -150,7 +150,9 @@ func observe(m *machine.Machine, t *tartcli.Tart, s Spec, os string, p *machine.
 		s.Now = time.Now
 	}
 	g := &Guest{m: m, tart: t, spec: s, os: os, process: p, done: make(chan struct{})}
-	g.way = agent{tart: t, vm: s.VM}
+	if s.Login.User == "" {
+		g.way = agent{tart: t, vm: s.VM}
+	}
 	go func() {
 		defer close(g.done)
 		g.end = t.Ended(s.VM, s.Log, p.Exit())

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -58,6 +59,10 @@ func (g *Guest) run(ctx context.Context, c Command, kill func(pid int)) (Result,
 	if err != nil {
 		return Result{}, g.failed(err)
 	}
+	way, err := g.entered(ctx)
+	if err != nil {
+		return Result{}, cmp.Or(g.ended(), g.failed(err))
+	}
 	var s streams
 	out := newOutput(mark, s.writer(c.Stdout, &s.stdout))
 	in, hangUp := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -78,7 +83,7 @@ func (g *Guest) run(ctx context.Context, c Command, kill func(pid int)) (Result,
 		}
 		hangUp(context.Cause(ctx))
 	}()
-	err = g.entered().run(in, shell(g.os, c), io.MultiReader(strings.NewReader(head), bytes.NewReader(c.Stdin)), out,
+	err = way.run(in, shell(g.os, c), io.MultiReader(strings.NewReader(head), bytes.NewReader(c.Stdin)), out,
 		s.writer(c.Stderr, &s.stderr))
 	hangUp(nil)
 	if killed.Load() {

@@ -46,8 +46,19 @@ func (s ssh) run(ctx context.Context, args []string, stdin io.Reader, stdout, st
 	return s.m.RunSSH(ctx, s.login, "exec "+strings.Join(quoted, " "), stdin, stdout, stderr)
 }
 
-// entered is the way in that contact found; before that, the agent.
-func (g *Guest) entered() way {
+// entered is the way in that contact found, which is looked for where there was
+// none yet: an adopted guest was reached before our own restart.
+func (g *Guest) entered(ctx context.Context) (way, error) {
+	if w := g.known(); w != nil {
+		return w, nil
+	}
+	in, cancel := g.while(ctx, patience)
+	defer cancel()
+	_, err := g.contact(in)
+	return g.known(), err
+}
+
+func (g *Guest) known() way {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.way
@@ -171,7 +182,11 @@ func (e noWay) Unwrap() []error {
 // refused; one that is lost over it is on its way, and one that does not answer
 // may be.
 func (g *Guest) askToShutDown(ctx context.Context) error {
-	err := g.entered().run(ctx, []string{"sudo", "-S", "-p", "", "shutdown", "-h", "now"},
+	way, err := g.entered(ctx)
+	if err != nil {
+		return err
+	}
+	err = way.run(ctx, []string{"sudo", "-S", "-p", "", "shutdown", "-h", "now"},
 		strings.NewReader(g.spec.Login.Password.Reveal()+"\n"), io.Discard, io.Discard)
 	if cut(err) || lost(err) {
 		return nil

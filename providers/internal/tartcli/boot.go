@@ -34,7 +34,7 @@ func (t *Tart) Boot(ctx context.Context, name, log string, options ...string) (*
 // Holder is the process that runs the VM, 0 when it does not run. A VM that is
 // gone does not run.
 func (t *Tart) Holder(name string) (pid int, err error) {
-	pid, err = t.m.LockHolder(path.Join(t.folder(name), "config.json"))
+	pid, err = t.m.LockHolder(path.Join(t.Folder(name), "config.json"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 )
 
@@ -116,15 +117,22 @@ func (t *Tart) Rename(ctx context.Context, from, to string) error {
 	return err
 }
 
-// Delete removes a local VM that does not run; gone already is success.
+// Delete removes a local VM that does not run; gone already is success. What
+// tart takes for no VM, since files of it are missing, it does not delete: that
+// is removed here, if its lock proves that it does not run.
 func (t *Tart) Delete(ctx context.Context, name string) error {
 	defer t.forget()
 	if exists, err := t.Exists(name); err != nil || !exists {
 		return err
 	}
 	_, err := t.run(ctx, command{op: "delete", vm: name, args: []string{name}})
-	if Is(err, NotFound) {
+	switch {
+	case Is(err, NotFound):
 		return nil
+	case Is(err, Corrupt):
+		if pid, unproved := t.m.LockHolder(path.Join(t.Folder(name), "config.json")); unproved == nil && pid == 0 {
+			return t.m.RemoveAll(t.Folder(name))
+		}
 	}
 	return err
 }

@@ -66,11 +66,21 @@ func (c *Config) UnmarshalJSON(data []byte) error {
 // Exists reports whether anything stands under the name, were it the remains
 // of a VM.
 func (t *Tart) Exists(name string) (bool, error) {
-	_, err := t.m.Stat(t.folder(name))
+	_, err := t.m.Stat(t.Folder(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// Names are all that stands where local VMs are, also what tart does not list
+// since files of it are missing.
+func (t *Tart) Names() ([]string, error) {
+	names, err := t.m.List(t.Folder(""))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return names, err
 }
 
 // Config reads the configuration of a local VM. The kinds of its errors are
@@ -83,7 +93,7 @@ func (t *Tart) Config(name string) (Config, error) {
 	if !exists {
 		return Config{}, &Error{Kind: NotFound, Op: "get", VM: name}
 	}
-	c, err := t.config(t.folder(name))
+	c, err := t.config(t.Folder(name))
 	if err != nil {
 		if exists, again := t.Exists(name); again == nil && !exists {
 			return c, &Error{Kind: NotFound, Op: "get", VM: name}

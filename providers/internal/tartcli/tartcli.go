@@ -197,5 +197,5 @@ func (t *Tart) home() string {
 	return "~/.tart"
 }
 
-// folder is where tart keeps the local VM.
-func (t *Tart) folder(name string) string { return path.Join(t.home(), "vms", name) }
+// Folder is where tart keeps the local VM.
+func (t *Tart) Folder(name string) string { return path.Join(t.home(), "vms", name) }

@@ -45,6 +45,7 @@ import (
 // Limits are what things may take. A zero one is its default.
 type Limits struct {
 	Boot     time.Duration // 5m, from the lease to a runner that listens
+	Agent    time.Duration // 20s, by which a guest's agent may answer later than SSH and be preferred still
 	Pickup   time.Duration // 3m, from there to a job
 	Grace    time.Duration // 2m, beyond the profile's timeout
 	Retry    time.Duration // 1s, before the first repetition; it doubles, up to 5m
@@ -59,7 +60,7 @@ func (l Limits) orDefault() Limits {
 		limit *time.Duration
 		other time.Duration
 	}{
-		{&l.Boot, 5 * time.Minute}, {&l.Pickup, 3 * time.Minute}, {&l.Grace, 2 * time.Minute}, {&l.Retry, time.Second},
+		{&l.Boot, 5 * time.Minute}, {&l.Agent, 20 * time.Second}, {&l.Pickup, 3 * time.Minute}, {&l.Grace, 2 * time.Minute}, {&l.Retry, time.Second},
 		{&l.Teardown, time.Hour}, {&l.Sweep, time.Minute}, {&l.Absent, time.Minute}, {&l.Contend, 30 * time.Second},
 	} {
 		if *d.limit == 0 {

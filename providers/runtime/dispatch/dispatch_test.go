@@ -46,7 +46,12 @@ type bed struct {
 // (2 GiB, Linux) on a Mac that lends 12 GiB.
 func newBed(t testing.TB) *bed {
 	t.Helper()
-	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 * gib, CPUs: 10})
+	return newBedOf(t, testbed.Spec{Memory: 16 * gib, CPUs: 10})
+}
+
+func newBedOf(t testing.TB, spec testbed.Spec) *bed {
+	t.Helper()
+	mac, err := testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	must(t, err)
 	gh, err := mac.GitHub()
 	must(t, err, gh.AddOwner("acme"), gh.AddRepository(repo, "private", nil))

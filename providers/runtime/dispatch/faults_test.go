@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -253,6 +254,42 @@ func TestSweep(t *testing.T) {
 	}
 	b.tart("delete", "hostler-x-abc")
 	if found, err = s.Sweep(t.Context(), false); err != nil || len(found) != 1 || found[0].Verdict != "cleared" {
+		t.Errorf("%v %v", found, err)
+	}
+	b.empty()
+}
+
+// What tart does not list, since files of it are missing, is still there: a VM
+// of a lease that is over is removed once it is proved stopped, and another one
+// quarantined.
+func TestSweepOfDamagedVMs(t *testing.T) {
+	b := newBed(t)
+	s := b.serve()
+	h, err := b.job(t.Context(), "small", 1)
+	must(t, err)
+	l := b.past(h.Lease)
+	damage := func(vm, file string) {
+		t.Helper()
+		b.tart("clone", "golden-linux", vm)
+		must(t, os.Remove(b.mac.Path("/Users/admin/.tart/vms/"+vm+"/"+file)))
+	}
+	damage(l.VM, "disk.img")
+	damage("hostler-x-abc", "config.json")
+	for range 2 { // it is looked at again, and not told of again
+		found, err := s.Sweep(t.Context(), false)
+		must(t, err)
+		t.Log(found)
+	}
+	snap, err := s.Snapshot()
+	must(t, err)
+	if len(snap.Quarantine) != 1 || snap.Quarantine[0].Resolve != "rm -r ~/.tart/vms/hostler-x-abc" {
+		t.Errorf("%+v", snap.Quarantine)
+	}
+	if _, err := os.Stat(b.mac.Path("/Users/admin/.tart/vms/" + l.VM)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s: %v", l.VM, err)
+	}
+	must(t, os.RemoveAll(b.mac.Path("/Users/admin/.tart/vms/hostler-x-abc")))
+	if found, err := s.Sweep(t.Context(), false); err != nil || len(found) != 1 || found[0].Verdict != "cleared" {
 		t.Errorf("%v %v", found, err)
 	}
 	b.empty()

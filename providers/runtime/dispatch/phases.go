@@ -54,7 +54,7 @@ func (l *life) perform(ctx context.Context, lease ledger.Lease) (event, error) {
 	case ledger.Starting:
 		return "", l.start(ctx, lease)
 	}
-	if err := l.adopt(lease); err != nil {
+	if err := l.adopt(ctx, lease); err != nil {
 		return "", err
 	}
 	switch lease.Phase {
@@ -102,25 +102,19 @@ func (l *life) clone(ctx context.Context, lease ledger.Lease) error {
 }
 
 // spec is how the lease's VM is run and reached.
-func (l *life) spec(lease ledger.Lease) (guest.Spec, error) {
+func (l *life) spec(ctx context.Context, lease ledger.Lease) (guest.Spec, error) {
 	p, _, err := l.profile(lease)
 	if err != nil {
 		return guest.Spec{}, err
 	}
-	return l.s.vms.Spec(lease, p, bootLog(lease), l.s.limits.Boot)
+	spec, note, err := l.s.vms.Spec(ctx, lease, p, folder(lease.ID), guest.Limits{Contact: l.s.limits.Boot, Agent: l.s.limits.Agent})
+	l.keep("ready.log", note)
+	return spec, err
 }
-
-// bare is enough of a spec for a VM that runs already.
-func (l *life) bare(lease ledger.Lease) guest.Spec {
-	return guest.Spec{VM: lease.VM, Log: bootLog(lease), Now: l.s.Now}
-}
-
-// bootLog is where what tart says of the VM goes.
-func bootLog(lease ledger.Lease) string { return path.Join(folder(lease.ID), "boot.log") }
 
 // start starts the VM, or finds it running already.
 func (l *life) start(ctx context.Context, lease ledger.Lease) error {
-	spec, err := l.spec(lease)
+	spec, err := l.spec(ctx, lease)
 	if err != nil {
 		return err
 	}
@@ -142,13 +136,13 @@ func (l *life) start(ctx context.Context, lease ledger.Lease) error {
 }
 
 // adopt finds the guest again that an earlier service started.
-func (l *life) adopt(lease ledger.Lease) error {
+func (l *life) adopt(ctx context.Context, lease ledger.Lease) error {
 	if l.guest != nil {
 		return nil
 	}
-	spec, err := l.spec(lease)
+	spec, err := l.spec(ctx, lease)
 	if err != nil { // the profile was removed
-		spec = l.bare(lease)
+		spec = l.s.vms.Bare(lease, folder(lease.ID))
 	}
 	if lease.Boot != l.s.boot {
 		return &tartcli.Error{Kind: tartcli.NotRunning, Op: "run", VM: lease.VM, Text: "the Mac was restarted"}

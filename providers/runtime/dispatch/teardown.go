@@ -93,7 +93,7 @@ func (l *life) halt(ctx context.Context, lease ledger.Lease) error {
 		return l.guest.Stop(ctx)
 	}
 	if l.guest == nil || l.guestEnded() {
-		if l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, l.bare(lease), guest.Mark{}); err != nil {
+		if l.guest, err = guest.Adopt(l.s.Machine, l.s.Tart, l.s.vms.Bare(lease, folder(lease.ID)), guest.Mark{}); err != nil {
 			return err
 		}
 	}

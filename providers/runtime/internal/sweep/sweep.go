@@ -35,7 +35,7 @@ type found string
 
 const (
 	runs    found = "runs"    // a VM, or a runner that works
-	stands  found = "stands"  // a VM that is stopped, or a runner that does not work
+	stands  found = "stands"  // a VM that is stopped or damaged, or a runner that does not work
 	nothing found = "nothing" // it is not there
 )
 
@@ -161,6 +161,15 @@ func (s Sweeper) vms(ctx context.Context) (out []Finding, err error) {
 	for name := range b.quarantine {
 		names[name] = nothing
 	}
+	standing, err := s.Mac.Tart.Names()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range standing {
+		if _, _, ours := ledger.ParseVM(name); ours {
+			names[name] = stands // what is damaged, tart does not list
+		}
+	}
 	for name, vm := range list.Local {
 		names[name] = stands
 		if vm.State == "running" {
@@ -191,7 +200,7 @@ func (s Sweeper) treat(ctx context.Context, b books, name string, r record, as f
 		err = s.Ledger.Clear(name)
 	case v == remove:
 		f.Why = "its lease is over"
-		if err = s.Mac.Tart.Stop(ctx, name); err == nil {
+		if err = s.Mac.Tart.Stop(ctx, name); err == nil || tartcli.Is(err, tartcli.Corrupt) {
 			err = s.Mac.Tart.Delete(ctx, name)
 		}
 		if err == nil && held {
@@ -222,17 +231,18 @@ func (s Sweeper) suspect(name string, as found) ledger.Quarantine {
 		Evidence: fmt.Sprintf("tart lists it, and it %s", as),
 		Resolve:  "tart delete " + name,
 	}
-	if as != runs {
-		return q
+	if as == runs {
+		q.Resolve = "tart stop " + name + " && " + q.Resolve
 	}
-	q.Resolve = "tart stop " + name + " && " + q.Resolve
-	if c, err := s.Mac.Tart.Config(name); err == nil {
+	c, err := s.Mac.Tart.Config(name)
+	switch {
+	case err == nil && as == runs:
 		q.Demand.Memory = c.Memory
 		if c.OS == "darwin" {
 			q.Demand.Guests = 1
 		}
-	} else if !tartcli.Is(err, tartcli.NotFound) {
-		q.Evidence += "; " + err.Error()
+	case err != nil && !tartcli.Is(err, tartcli.NotFound):
+		q.Evidence, q.Resolve = err.Error(), "rm -r "+s.Mac.Tart.Folder(name)
 	}
 	return q
 }

@@ -4,8 +4,9 @@ package vm
 
 import (
 	"context"
+	"fmt"
+	"path"
 	"strings"
-	"time"
 
 	"hostler/providers/internal/guest"
 	"hostler/providers/internal/tartcli"
@@ -38,19 +39,36 @@ func (m Maker) Make(ctx context.Context, l ledger.Lease, p runtime.Profile) (not
 	return m.Caches.Open(ctx, use(l, p.Cache))
 }
 
-// Spec is how the VM is run and reached. What it prints goes to log; boot is how
-// long it may take to be reached.
-func (m Maker) Spec(l ledger.Lease, p runtime.Profile, log string, boot time.Duration) (guest.Spec, error) {
-	s := guest.Spec{
-		VM: l.VM, Log: log, Now: m.Mac.Now, Options: options(p),
-		Limits: guest.Limits{Contact: boot},
+// Spec is how the VM is run and reached. What is kept of that lies in folder. A
+// password that can't be read leaves the agent of the guest as the only way:
+// note says so.
+func (m Maker) Spec(ctx context.Context, l ledger.Lease, p runtime.Profile, folder string, limits guest.Limits) (s guest.Spec, note string, err error) {
+	s = guest.Spec{
+		VM: l.VM, Log: path.Join(folder, bootLog), Now: m.Mac.Now, Options: options(p), Limits: limits,
+	}
+	if p.User != "" {
+		password, unread := m.Mac.Secret(ctx, p.Password)
+		if unread == nil {
+			s.Login = guest.Login{User: p.User, Password: password, Pin: path.Join(folder, "host-key")}
+		} else {
+			note = fmt.Sprintf("no login by SSH: %v\n", unread)
+		}
 	}
 	shared, err := use(l, p.Cache).Option(m.Mac.Machine)
 	if shared != "" {
 		s.Options = append(s.Options, shared)
 	}
-	return s, err
+	return s, note, err
 }
+
+// Bare is enough of a spec for a VM that runs already, and whose profile is not
+// known.
+func (m Maker) Bare(l ledger.Lease, folder string) guest.Spec {
+	return guest.Spec{VM: l.VM, Log: path.Join(folder, bootLog), Now: m.Mac.Now}
+}
+
+// bootLog is where what tart says of the VM goes.
+const bootLog = "boot.log"
 
 // options are those of tart run for the profile's network and mounts.
 func options(p runtime.Profile) []string {

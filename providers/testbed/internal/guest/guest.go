@@ -41,6 +41,16 @@ type Guest struct {
 	PID int // of the tart run that runs it
 }
 
+// over reports whether the guest has ended. Its own tart run is there as long as
+// it is, and must not look: that would drop the lock.
+func (g Guest) over() bool {
+	if g.PID == os.Getpid() {
+		return false
+	}
+	now, err := g.VM.Dir.Holder()
+	return err != nil || now != g.PID
+}
+
 // AgentAnswers reports whether the guest agent is installed and up by now.
 func (g Guest) AgentAnswers() bool {
 	r, err := g.VM.Dir.Runs()
@@ -160,7 +170,7 @@ func (g Guest) Exec(words []string, stdin io.Reader) (code int, err error) {
 			case <-signals:
 				interrupt(errInterrupted)
 			case <-tick.C:
-				if now, err := g.VM.Dir.Holder(); err != nil || now != g.PID {
+				if g.over() {
 					lose(errLost)
 				}
 			case <-life.Done():

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -70,7 +71,7 @@ func (g Guest) gitHub(do func(*world.World) error) error {
 // startRunner is ./run.sh with a JIT configuration in its environment.
 func (g Guest) startRunner(settings mac.Settings, c command, s *script) (code int, err error) {
 	system := "macOS"
-	if cfg, err := g.VM.Dir.Read(); err == nil && cfg.OS != "darwin" {
+	if r, err := g.VM.Dir.Runs(); err == nil && r.OS != "darwin" {
 		system = "Linux"
 	}
 	state := &runnerState{Log: "\n√ Connected to GitHub\n\n"}
@@ -112,7 +113,7 @@ func (g Guest) watchRunner(c command, s *script) (code int, err error) {
 	offset, _ := strconv.Atoi(vars["HOSTLER_OFFSET"])
 	seconds, _ := strconv.Atoi(vars["HOSTLER_WAIT"])
 	until := time.Now().Add(time.Duration(seconds) * time.Second)
-	s.pid = os.Getpid()
+	s.pid = 2 + rand.IntN(1<<30) // of a shell of its own
 	s.begin(c)
 	for {
 		state, err := g.runner()
@@ -126,7 +127,7 @@ func (g Guest) watchRunner(c command, s *script) (code int, err error) {
 		case len(state.Log) > offset || !time.Now().Before(until):
 			return s.answer(c, "runs\n"+state.Log[min(offset, len(state.Log)):], "", 0), nil
 		}
-		if now, err := g.VM.Dir.Holder(); err != nil || now != g.PID {
+		if g.over() {
 			return 1, errLost
 		}
 		if _, err := os.Stat(g.killed(strconv.Itoa(s.pid))); err == nil {

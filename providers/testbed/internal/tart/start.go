@@ -37,7 +37,7 @@ func (c *call) start() error {
 		return err
 	}
 	defer free()
-	if err := n.Dir.Begin(vm.Run{PID: os.Getpid(), Started: time.Now().UnixNano()}); err != nil {
+	if err := n.Dir.Begin(vm.Run{PID: os.Getpid(), Started: time.Now().UnixNano(), OS: cfg.OS}); err != nil {
 		return err
 	}
 	if err := n.Dir.Touch(c.Now()); err != nil {

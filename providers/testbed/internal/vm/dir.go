@@ -187,6 +187,7 @@ func (d Dir) fact(name string) uint64 {
 type Run struct {
 	PID     int
 	Started int64 // nanoseconds since 1970, of the machine's clock
+	OS      string
 }
 
 const (
