@@ -57,8 +57,8 @@ func TestConformance(t *testing.T) {
 		},
 		Drifts: map[string]func(*providertest.World, cty.Value) error{
 			"image": edit("image.base", "image.b"), "vm": edit("vm-of-base", "other"), "user": edit(`"admin"`, `"root"`), "password": edit("literal:admin", "literal:alpine"),
-			 "memory": edit("12GiB", "1GiB"),
-			"cpus": edit(`"cpus": 8`, `"cpus": 2`), "timeout": edit("1h30m", "2h"), "labels": edit(`"xcode"`, `"x"`),
+			"memory": edit("12GiB", "1GiB"),
+			"cpus":   edit(`"cpus": 8`, `"cpus": 2`), "timeout": edit("1h30m", "2h"), "labels": edit(`"xcode"`, `"x"`),
 			"priority": edit("-3", "9"), "trust": edit("pull_request", "branch"), "cache": edit("none", "shared"),
 			"network": edit("softnet", "nat"), "allow": edit(`"mounts"`, `"allow": ["0.0.0.0/0"], "mounts"`), "mounts": edit(`"read_only": false`, `"read_only": true`),
 			"document": edit("{", "{{"), "document/key": edit("{", `{"x": 1,`),

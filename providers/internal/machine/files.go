@@ -9,12 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // Info is what Stat tells of a file.
 type Info struct {
-	Size int64
-	Mode fs.FileMode
+	Size     int64
+	Mode     fs.FileMode
+	Modified time.Time
 }
 
 // ReadFile reads a whole file. A missing one is fs.ErrNotExist.
@@ -54,7 +56,7 @@ func (m *Machine) Stat(p string) (Info, error) {
 	if err != nil {
 		return Info{}, m.inMac(err, p)
 	}
-	return Info{Size: info.Size(), Mode: info.Mode()}, nil
+	return Info{Size: info.Size(), Mode: info.Mode(), Modified: info.ModTime()}, nil
 }
 
 // Lstat is Stat of the file itself: a symlink is told as one.
@@ -67,7 +69,7 @@ func (m *Machine) Lstat(p string) (Info, error) {
 	if err != nil {
 		return Info{}, m.inMac(err, p)
 	}
-	return Info{Size: info.Size(), Mode: info.Mode()}, nil
+	return Info{Size: info.Size(), Mode: info.Mode(), Modified: info.ModTime()}, nil
 }
 
 // List are the names of what a folder holds, sorted. A missing one is

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -257,6 +259,38 @@ func TestSweep(t *testing.T) {
 		t.Errorf("%v %v", found, err)
 	}
 	b.empty()
+}
+
+// Of the logs of leases that are over the oldest go when there are too many, and
+// those that no record tells of when they are old.
+func TestLogsAreBounded(t *testing.T) {
+	b := newBed(t)
+	s := b.serve()
+	var ids []string
+	for run := range 3 {
+		h, err := b.job(t.Context(), "small", int64(run+1))
+		must(t, err)
+		b.past(h.Lease)
+		ids = append(ids, h.Lease)
+	}
+	logs := b.mac.Path("/Users/admin/Library/Logs/hostler/jobs")
+	must(t, os.Truncate(filepath.Join(logs, ids[1], "runner.log"), 1<<30)) // without the room that would take
+	for name, age := range map[string]time.Duration{"new": time.Hour, "old": 15 * 24 * time.Hour} {
+		must(t, os.Mkdir(filepath.Join(logs, name), 0o700))
+		must(t, os.Chtimes(filepath.Join(logs, name), time.Time{}, time.Now().Add(-age)))
+	}
+	_, err := s.Sweep(t.Context(), false)
+	must(t, err)
+	left, err := filepath.Glob(logs + "/*")
+	must(t, err)
+	want := []string{filepath.Join(logs, ids[2]), filepath.Join(logs, "new")}
+	slices.Sort(want)
+	if !slices.Equal(left, want) {
+		t.Errorf("%q, want %q", left, want)
+	}
+	if past, err := s.Past(); err != nil || len(past) != 3 {
+		t.Errorf("%d leases, %v", len(past), err)
+	}
 }
 
 // What tart does not list, since files of it are missing, is still there: a VM

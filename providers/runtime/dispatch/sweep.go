@@ -12,7 +12,7 @@ type Finding = sweep.Finding
 
 // Sweep mends what should not be so. GitHub is asked only if thorough.
 func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
-	sweeper := sweep.Sweeper{Mac: s.Mac, Ledger: s.ledger, Logs: folder}
+	sweeper := sweep.Sweeper{Mac: s.Mac, Ledger: s.ledger, Logs: Logs}
 	var unread error
 	if conf, err := s.Configure(); thorough && err == nil && conf.Access != nil {
 		sweeper.GitHub, unread = s.hub.Client(conf)

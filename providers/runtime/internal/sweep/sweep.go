@@ -82,12 +82,12 @@ type Finding struct {
 }
 
 // Sweeper is what a sweep works on. GitHub is nil where runners are not looked
-// at; Logs is the folder of a lease's logs.
+// at; each lease has a folder of its own in Logs, for its logs.
 type Sweeper struct {
 	Mac    site.Mac
 	Ledger *ledger.Ledger
 	GitHub *ghapi.Client
-	Logs   func(lease string) string
+	Logs   string
 }
 
 // Run sweeps. One bad record does not stop it.
@@ -98,18 +98,6 @@ func (s Sweeper) Run(ctx context.Context) ([]Finding, error) {
 		out, err = append(out, runners...), errors.Join(err, unread)
 	}
 	return out, errors.Join(err, s.forget())
-}
-
-// What is kept of leases that are over, with their logs.
-const historyDays, historyMost = 14, 1000
-
-// forget forgets old leases, and removes their logs.
-func (s Sweeper) forget() error {
-	gone, err := s.Ledger.Prune(s.Mac.Now().AddDate(0, 0, -historyDays), historyMost)
-	for _, l := range gone {
-		err = errors.Join(err, s.Mac.RemoveAll(s.Logs(l.ID)))
-	}
-	return err
 }
 
 // books are who is recorded under which name.
