@@ -49,6 +49,9 @@ func (e *NoServiceError) Error() string {
 	if errors.Is(e.Err, fs.ErrNotExist) {
 		return fmt.Sprintf("no dispatch service runs on this Mac: there is no %s; hostler apply installs it, hostler serve runs it by hand", e.Path)
 	}
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return fmt.Sprintf("this account may not speak to the dispatch service, at %s; name it in host.serve.clients and apply", e.Path)
+	}
 	return fmt.Sprintf("the dispatch service does not answer at %s: %v; hostler serve runs it by hand", e.Path, e.Err)
 }
 
@@ -156,6 +159,8 @@ func (c *Client) Run(ctx context.Context, ask dispatch.Request, each func(dispat
 			return h, err
 		case errors.As(err, &no) && since.IsZero() && errors.Is(no.Err, fs.ErrNotExist):
 			return nil, err // there was none to begin with
+		case errors.Is(err, fs.ErrPermission):
+			return nil, err
 		case errors.As(err, &no), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), end != nil:
 		default:
 			return nil, err
