@@ -38,6 +38,7 @@ type bed struct {
 	gh     *testbed.GitHub
 	env    providers.Env
 	limits Limits
+	clock  func() time.Time // nil: time.Now
 	s      *Service
 	end    func() // of the service
 }
@@ -114,7 +115,7 @@ func (b *bed) install(name string, doc any) {
 // serve starts the service.
 func (b *bed) serve() *Service {
 	b.t.Helper()
-	s, err := New(Options{Env: b.env, Limits: b.limits})
+	s, err := New(Options{Env: b.env, Limits: b.limits, Now: b.clock})
 	must(b.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	over := make(chan error, 1)

@@ -92,6 +92,12 @@ func TestTroubleOnTheMac(t *testing.T) {
 			b.empty()
 		})
 	}
+	t.Run("tart too old", func(t *testing.T) {
+		b := newBedOf(t, testbed.Spec{Memory: 16 * gib, CPUs: 10, TartVersion: "2.28.4"})
+		b.serve()
+		b.refused("small", Refused, "brew upgrade")
+		b.empty()
+	})
 	t.Run("tart missing", func(t *testing.T) {
 		b := newBed(t)
 		must(t, os.Rename(b.mac.Tool("tart"), b.mac.Tool("tart")+"-away"))
