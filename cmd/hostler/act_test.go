@@ -8,10 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"hostler/providers"
-	"hostler/providers/runtime/socket"
 	"hostler/providers/testbed"
 )
 
@@ -96,34 +93,6 @@ func (a *actor) prompt() string { return filepath.Join(filepath.Dir(a.repo), "pr
 func (a *actor) program(dir, name, text string) {
 	a.t.Helper()
 	must(a.t, os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755))
-}
-
-// serve starts the Mac's service.
-func (a *actor) serve() {
-	a.t.Helper()
-	c := exec.Command(a.exe, "serve")
-	c.Env = append(a.mac.Environ(), a.builder.env...)
-	must(a.t, c.Start())
-	a.t.Cleanup(func() {
-		_ = c.Process.Signal(os.Interrupt)
-		_ = c.Wait()
-		must(a.t, a.mac.Reboot())
-	})
-	a.await("the service", func(n int) bool { return true })
-}
-
-// await waits until the service answers, and its leases are so many.
-func (a *actor) await(what string, ok func(leases int) bool) {
-	a.t.Helper()
-	c, err := socket.Dial(providers.Env{Root: a.mac.Root(), Environ: a.mac.Environ()})
-	must(a.t, err)
-	for range 600 {
-		if s, err := c.Status(a.t.Context()); err == nil && ok(len(s.Leases)) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	a.t.Fatalf("%s: it did not come to that", what)
 }
 
 // checkout is a clone of the repository with the generated files. They name the

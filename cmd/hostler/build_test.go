@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"hostler/providers"
+	"hostler/providers/runtime/socket"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
 )
@@ -65,10 +68,15 @@ type builder struct {
 
 func newBuilder(t *testing.T, guests string, files map[string]string) *builder {
 	t.Helper()
+	return newBuilderOn(t, testbed.Spec{Memory: 16 << 30, CPUs: 10, Guests: guests}, files)
+}
+
+func newBuilderOn(t *testing.T, spec testbed.Spec, files map[string]string) *builder {
+	t.Helper()
 	b := &builder{t: t, exe: builtHostler(t), dir: t.TempDir()}
 	b.write(files)
 	var err error
-	b.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), testbed.Spec{Memory: 16 << 30, CPUs: 10, Guests: guests})
+	b.mac, err = testbed.New(filepath.Join(t.TempDir(), "mac"), mactest.Tools(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +107,34 @@ func (b *builder) must(args ...string) string {
 		b.t.Fatalf("%v: %v\n%s", args, err, out)
 	}
 	return out
+}
+
+// serve starts the Mac's service.
+func (b *builder) serve() {
+	b.t.Helper()
+	c := exec.Command(b.exe, "serve")
+	c.Env = append(b.mac.Environ(), b.env...)
+	must(b.t, c.Start())
+	b.t.Cleanup(func() {
+		_ = c.Process.Signal(os.Interrupt)
+		_ = c.Wait()
+		must(b.t, b.mac.Reboot())
+	})
+	b.await("the service", func(n int) bool { return true })
+}
+
+// await waits until the service answers, and its leases are so many.
+func (b *builder) await(what string, ok func(leases int) bool) {
+	b.t.Helper()
+	c, err := socket.Dial(providers.Env{Root: b.mac.Root(), Environ: b.mac.Environ()})
+	must(b.t, err)
+	for range 600 {
+		if s, err := c.Status(b.t.Context()); err == nil && ok(len(s.Leases)) {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.t.Fatalf("%s: it did not come to that", what)
 }
 
 func (b *builder) calls() []testbed.Call {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"hostler/providers/testbed/internal/mac"
+	"hostler/providers/testbed/internal/qemu"
 )
 
 type (
@@ -58,7 +59,12 @@ const Guest = mac.Guest
 const (
 	Pretend = mac.Pretend
 	Run     = mac.Run
+	Machine = mac.Machine
 )
+
+// RealMachine makes what guests boot that are real machines, in dir; see
+// Spec.Machine. Its error names the packages that this machine lacks.
+func RealMachine(dir string) (qemu.Machine, error) { return qemu.Build(dir) }
 
 // MaxDarwin is how many macOS guests may run on a Mac at once, whoever runs them.
 const MaxDarwin = mac.MaxDarwin

@@ -16,7 +16,8 @@
 //   - Every call is in the log before it acts.
 //
 // Start reading at New and Main; the contracts are in internal/tart,
-// internal/guest, internal/launchd and internal/macos.
+// internal/guest (whose guests a test can make real machines: internal/qemu),
+// internal/launchd and internal/macos.
 package testbed
 
 import (

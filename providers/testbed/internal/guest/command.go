@@ -73,6 +73,9 @@ func (g Guest) under(fault *mac.Fault, life, ctx context.Context, c command, s *
 }
 
 func (g Guest) act(life, ctx context.Context, c command, s *script) (code int, err error) {
+	if g.Settings.Guests == mac.Machine {
+		return g.remote(ctx, c)
+	}
 	if off(c.words) {
 		return 0, g.VM.Dir.PowerOff(g.PID, "")
 	}

@@ -54,6 +54,10 @@ func (g Guest) over() bool {
 // AgentAnswers reports whether the guest agent is installed and up by now.
 func (g Guest) AgentAnswers() bool {
 	r, err := g.VM.Dir.Runs()
+	if g.Settings.Guests == mac.Machine {
+		_, off := os.Stat(g.machineFile())
+		return off == nil && g.VM.Dir.HasAgent()
+	}
 	return err == nil && g.VM.Dir.HasAgent() && time.Since(time.Unix(0, r.Started)) >= g.Settings.Timing.Agent
 }
 
@@ -81,6 +85,11 @@ func (g Guest) Live(cfg vm.Config, shares []string, suspendable bool, signals <-
 	born := time.Now()
 	leased := false
 	var off <-chan time.Time
+	var on <-chan machine
+	var stopped <-chan error
+	if g.Settings.Guests == mac.Machine {
+		on, leased = g.power(life, shares), true
+	}
 	for {
 		select {
 		case s := <-signals:
@@ -98,6 +107,17 @@ func (g Guest) Live(cfg vm.Config, shares []string, suspendable bool, signals <-
 				}
 			}
 		case <-off:
+			fmt.Fprintln(g.Stdout, "guest has stopped the virtual machine")
+			return 0, nil
+		case m := <-on:
+			if m.err != nil {
+				return 1, m.err
+			}
+			defer m.Cut()
+			if stopped = m.Done; g.online(life, m, cfg) != nil {
+				return 1, errLost
+			}
+		case <-stopped:
 			fmt.Fprintln(g.Stdout, "guest has stopped the virtual machine")
 			return 0, nil
 		case <-alive.C:

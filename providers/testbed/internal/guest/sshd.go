@@ -46,17 +46,10 @@ func (g Guest) serve(life context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	file := g.Mac.Path(filepath.Join(network, net.JoinHostPort(address, "22")))
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	if err := g.stand(life, address, l.Addr().String()); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, []byte(l.Addr().String()), 0o644); err != nil {
-		return err
-	}
-	context.AfterFunc(life, func() {
-		l.Close()
-		os.Remove(file)
-	})
+	context.AfterFunc(life, func() { l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -67,6 +60,17 @@ func (g Guest) serve(life context.Context, address string) error {
 		}
 	}()
 	return nil
+}
+
+// stand has the SSH server that listens at really stand behind the guest's
+// address.
+func (g Guest) stand(life context.Context, address, really string) error {
+	file := g.Mac.Path(filepath.Join(network, net.JoinHostPort(address, "22")))
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	context.AfterFunc(life, func() { os.Remove(file) })
+	return os.WriteFile(file, []byte(really), 0o644)
 }
 
 // hostKey is the guest's SSH host key, which is made at its first boot and which

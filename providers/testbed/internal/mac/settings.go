@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hostler/providers/testbed/internal/qemu"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,8 +45,10 @@ type Spec struct {
 	CheckPrograms bool
 	Quirks        Quirks
 
-	// Guests is Pretend or Run: what becomes of commands in guests.
+	// Guests is Pretend, Run or Machine: what becomes of commands in guests.
 	Guests string // Pretend
+	// Machine is what guests boot that are real machines.
+	Machine qemu.Machine
 	// Answers are what a guest that pretends prints for a command, by its
 	// script without the space around it. Others print nothing; all succeed.
 	Answers map[string]string
@@ -59,6 +62,7 @@ type Spec struct {
 const (
 	Pretend = "pretend" // nothing is executed; a stand-in answers
 	Run     = "run"     // they run as processes of this machine, in the guest's home folder
+	Machine = "machine" // they run in a guest that is a machine of its own, see Spec.Machine
 )
 
 // Trouble is what is wrong inside all guests, and on the way to registries.

@@ -129,6 +129,9 @@ func (d Dir) Hold() (h *Held, ok bool, err error) {
 // Release stops holding.
 func (h *Held) Release() error { return h.f.Close() }
 
+// DiskFile is the path of the disk.
+func (d Dir) DiskFile() string { return d.Join(diskFile) }
+
 // Disk is the size of the VM's disk as its guest sees it, in bytes.
 func (d Dir) Disk() (uint64, error) {
 	info, err := os.Stat(d.Join(diskFile))
