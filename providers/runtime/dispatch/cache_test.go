@@ -1,8 +1,10 @@
 package dispatch
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +126,65 @@ func TestCachesThatBroke(t *testing.T) {
 	s.vms.Caches.Now = func() time.Time { return time.Now().AddDate(0, 2, 0) }
 	if found := b.cached("trusted", "four", work); found != "" {
 		t.Errorf("after two months it found %q", found)
+	}
+}
+
+// Caches go when nobody uses them, whole or not at all; what was left of leases
+// goes, too.
+func TestPruneCaches(t *testing.T) {
+	b := newBed(t)
+	b.profile("trusted", func(p *runtime.Profile) { p.Cache = "snapshot" })
+	b.serve()
+	work := func(h *Handover) {
+		_, err := b.gh.QueueJob(repo, "work", []string{"self-hosted", h.Label})
+		must(t, err)
+	}
+	folder := b.mac.Path(caches + "/trusted/acme--app")
+	prune := func(w Pruning, want ...string) {
+		t.Helper()
+		removed, err := b.s.Prune(t.Context(), w)
+		must(t, err)
+		var got []string
+		for _, r := range removed {
+			got = append(got, r.What+": "+r.Why)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: %q, want %q", w, got, want)
+		}
+	}
+	b.cached("trusted", "one", work)
+	list, err := Caches(t.Context(), Options{Env: b.env})
+	must(t, err)
+	if len(list) != 1 || list[0].Repository != repo || list[0].Bytes == 0 || list[0].Kept.IsZero() || len(list[0].Copies) > 0 {
+		t.Errorf("%+v", list)
+	}
+	prune(Pruning{})
+	prune(Pruning{Older: time.Hour})
+	for _, name := range []string{"lease-xyz", "gone"} {
+		must(t, os.MkdirAll(filepath.Join(folder, name, "deep"), 0o755))
+	}
+	// While a lease has it, the cache stays.
+	b.cached("trusted", "two", func(h *Handover) {
+		prune(Pruning{All: true}, "the copy of lease xyz: its lease is over")
+		work(h)
+	})
+	prune(Pruning{Older: time.Nanosecond, Dry: true}, "gone: it was left when something broke off", "the cache: nothing was kept in it for more than 1ns")
+	if found := b.cached("trusted", "three", work); found != "two" {
+		t.Errorf("found %q", found)
+	}
+	prune(Pruning{All: true}, "gone: it was left when something broke off", "the cache: no lease uses it")
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("%v", err)
+	}
+	if found := b.cached("trusted", "four", work); found != "" {
+		t.Errorf("found %q", found)
+	}
+	// Without a service, but not beside one.
+	if _, err := Prune(t.Context(), Options{Env: b.env}, Pruning{All: true}); !errors.Is(err, ledger.ErrBusy) {
+		t.Errorf("%v", err)
+	}
+	b.stop()
+	if removed, err := Prune(t.Context(), Options{Env: b.env}, Pruning{All: true}); err != nil || len(removed) != 1 {
+		t.Errorf("%+v %v", removed, err)
 	}
 }

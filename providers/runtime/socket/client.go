@@ -228,6 +228,11 @@ func (c *Client) Sweep(ctx context.Context) (found []dispatch.Finding, err error
 	return found, c.call(ctx, http.MethodPost, "/v1/sweep", nil, &found)
 }
 
+// Prune has the service remove caches.
+func (c *Client) Prune(ctx context.Context, w dispatch.Pruning) (removed []dispatch.Pruned, err error) {
+	return removed, c.call(ctx, http.MethodPost, "/v1/prune", w, &removed)
+}
+
 // Teardown ends everything that is lent; left is what is still there when ctx
 // ends.
 func (c *Client) Teardown(ctx context.Context) (left []ledger.Lease, err error) {

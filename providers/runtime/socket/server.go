@@ -110,6 +110,7 @@ func (s *Server) verbs() []verb {
 		{http.MethodGet, "/v1/leases", true, s.leases},
 		{http.MethodPost, "/v1/drain", false, s.drain},
 		{http.MethodPost, "/v1/sweep", false, s.sweep},
+		{http.MethodPost, "/v1/prune", false, s.prune},
 		{http.MethodPost, "/v1/teardown", false, s.teardown},
 	}
 }
@@ -277,6 +278,19 @@ func (s *Server) sweep(w http.ResponseWriter, r *http.Request, _ bool) error {
 		answer(w, http.StatusOK, found)
 	}
 	return err
+}
+
+func (s *Server) prune(w http.ResponseWriter, r *http.Request, _ bool) error {
+	var wish dispatch.Pruning
+	if err := body(r, &wish); err != nil {
+		return err
+	}
+	removed, err := s.Service.Prune(r.Context(), wish)
+	if err != nil {
+		return err
+	}
+	answer(w, http.StatusOK, removed)
+	return nil
 }
 
 func (s *Server) teardown(w http.ResponseWriter, r *http.Request, _ bool) error {

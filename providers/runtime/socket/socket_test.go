@@ -46,8 +46,10 @@ func call(root string) {
 	_, seen := c.Status(ctx)
 	_, swept := c.Sweep(ctx)
 	_, torn := c.Teardown(ctx)
+	_, pruned := c.Prune(ctx, dispatch.Pruning{})
 	for verb, err := range map[string]error{
-		"run": asked, "status": seen, "sweep": swept, "teardown": torn, "drain": c.Drain(ctx, true),
+		"prune": pruned,
+		"run":   asked, "status": seen, "sweep": swept, "teardown": torn, "drain": c.Drain(ctx, true),
 		"release": c.Release(ctx, ReleaseRequest{Lease: "none"}),
 	} {
 		fmt.Printf("%s: %v\n", verb, err)
@@ -116,7 +118,7 @@ func TestWhoMayAsk(t *testing.T) {
 	env, _ := serve(t, stranger)
 	for verb, want := range map[string]string{
 		"run": "there is no host", "release": "release gives back the lease of the job that asks", "status": "there is no host",
-		"drain": closed, "sweep": closed, "teardown": closed,
+		"drain": closed, "sweep": closed, "prune": closed, "teardown": closed,
 	} {
 		if said := as(t, stranger, env.Root)[verb]; !strings.Contains(said, want) {
 			t.Errorf("%s: %s; want %s", verb, said, want)

@@ -1,0 +1,46 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+
+	"hostler/providers/runtime/internal/cache"
+)
+
+// Cache is what is kept for the jobs of one profile and repository, Pruning
+// which caches are to go, and Pruned one that went.
+type (
+	Cache   = cache.Entry
+	Pruning = cache.Wish
+	Pruned  = cache.Removed
+)
+
+// Caches lists all caches of the Mac. It needs no service.
+func Caches(ctx context.Context, o Options) ([]Cache, error) {
+	return (&cache.Store{Mac: macOf(o).Machine, Now: o.Clock}).List(ctx)
+}
+
+// Prune removes caches, never what a lease uses. It returns what it removed,
+// also with an error.
+func (s *Service) Prune(ctx context.Context, w Pruning) ([]Pruned, error) {
+	snap, err := s.ledger.Read()
+	if err != nil {
+		return nil, err
+	}
+	var used []cache.Use
+	for _, l := range snap.Leases {
+		used = append(used, cache.Use{Profile: l.Ticket.Profile, Repository: l.Ticket.Job.Repository, Lease: l.ID})
+	}
+	return s.vms.Caches.Prune(ctx, w, used)
+}
+
+// Prune is Service.Prune on a Mac whose service does not run; ledger.ErrBusy if
+// it does.
+func Prune(ctx context.Context, o Options, w Pruning) ([]Pruned, error) {
+	s, err := New(o)
+	if err != nil {
+		return nil, err
+	}
+	all, err := s.Prune(ctx, w)
+	return all, errors.Join(err, s.ledger.Close())
+}
