@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"path"
 
 	"hostler/providers/runtime/internal/cache"
 )
@@ -18,6 +20,16 @@ type (
 // Caches lists all caches of the Mac. It needs no service.
 func Caches(ctx context.Context, o Options) ([]Cache, error) {
 	return (&cache.Store{Mac: macOf(o).Machine, Now: o.Clock}).List(ctx)
+}
+
+// LogBytes is what hostler's logs on the Mac occupy, of jobs and of builds.
+func LogBytes(ctx context.Context, o Options) (uint64, error) {
+	m := macOf(o).Machine
+	dir := path.Dir(Logs)
+	if _, err := m.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	return (&cache.Store{Mac: m, Now: o.Clock}).Size(ctx, dir)
 }
 
 // Prune removes caches, never what a lease uses. It returns what it removed,

@@ -206,7 +206,7 @@ func (s *Store) Close(ctx context.Context, u Use, keep bool) (note string, err e
 	if !keep {
 		return "", s.Mac.RemoveAll(u.copied())
 	}
-	bytes, err := s.size(ctx, u.copied())
+	bytes, err := s.Size(ctx, u.copied())
 	if err != nil {
 		return "", err
 	}
@@ -244,8 +244,8 @@ func (s *Store) promote(u Use, bytes uint64) error {
 	return errors.Join(s.Mac.WriteFile(u.manifest(), append(data, '\n'), 0o600), s.Mac.RemoveAll(u.old()))
 }
 
-// size is how many bytes a folder takes.
-func (s *Store) size(ctx context.Context, dir string) (uint64, error) {
+// Size is how many bytes a folder takes.
+func (s *Store) Size(ctx context.Context, dir string) (uint64, error) {
 	dir, err := s.Mac.Expand(dir)
 	if err != nil {
 		return 0, err

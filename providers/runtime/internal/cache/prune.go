@@ -84,7 +84,7 @@ func (s *Store) entry(ctx context.Context, profile, folder string) (e Entry, err
 	if m, err := s.Read(e.use); err == nil && m != nil { // one that can't be read tells nothing
 		e.Repository, e.Began, e.Kept, e.Lease = m.Repository, m.Began, m.Kept, m.Lease
 	}
-	e.Bytes, err = s.size(ctx, path.Join(Folder, profile, folder))
+	e.Bytes, err = s.Size(ctx, path.Join(Folder, profile, folder))
 	return e, err
 }
 
