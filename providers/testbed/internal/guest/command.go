@@ -172,6 +172,7 @@ func (g Guest) execute(life, ctx context.Context, settings mac.Settings, c comma
 		cause := context.Cause(ctx)
 		switch cause {
 		case errInterrupted:
+			reap() // what it started lives on, although life ends with this tart exec
 			syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
 		case errLost:
 			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
