@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/runtime/internal/sweep"
 )
 
@@ -14,8 +15,8 @@ type Finding = sweep.Finding
 func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	sweeper := sweep.Sweeper{Mac: s.Mac, Ledger: s.ledger, Logs: Logs}
 	var unread error
-	if conf, err := s.Configure(); thorough && err == nil && conf.Access != nil {
-		sweeper.GitHub, unread = s.hub.Client(conf)
+	if thorough {
+		sweeper.GitHub, unread = s.gitHub()
 	}
 	found, err := sweeper.Run(ctx)
 	for _, f := range found {
@@ -23,4 +24,13 @@ func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	}
 	s.poke()
 	return found, errors.Join(err, unread)
+}
+
+// gitHub is the way to GitHub, nil where none is installed.
+func (s *Service) gitHub() (*ghapi.Client, error) {
+	conf, err := s.Configure()
+	if err != nil || conf.Access == nil {
+		return nil, err
+	}
+	return s.hub.Client(conf)
 }

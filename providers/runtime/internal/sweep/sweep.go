@@ -141,6 +141,10 @@ func (s Sweeper) vms(ctx context.Context) (out []Finding, err error) {
 	if err != nil {
 		return nil, err
 	}
+	standing, err := s.Mac.Tart.Names()
+	if err != nil {
+		return nil, err
+	}
 	b, err := s.books()
 	if err != nil {
 		return nil, err
@@ -148,10 +152,6 @@ func (s Sweeper) vms(ctx context.Context) (out []Finding, err error) {
 	names := map[string]found{}
 	for name := range b.quarantine {
 		names[name] = nothing
-	}
-	standing, err := s.Mac.Tart.Names()
-	if err != nil {
-		return nil, err
 	}
 	for _, name := range standing {
 		if _, _, ours := ledger.ParseVM(name); ours {
