@@ -35,15 +35,13 @@ func LogBytes(ctx context.Context, o Options) (uint64, error) {
 // Prune removes caches, never what a lease uses. It returns what it removed,
 // also with an error.
 func (s *Service) Prune(ctx context.Context, w Pruning) ([]Pruned, error) {
-	snap, err := s.ledger.Read()
-	if err != nil {
-		return nil, err
-	}
-	var used []cache.Use
-	for _, l := range snap.Leases {
-		used = append(used, cache.Use{Profile: l.Ticket.Profile, Repository: l.Ticket.Job.Repository, Lease: l.ID})
-	}
-	return s.vms.Caches.Prune(ctx, w, used)
+	return s.vms.Caches.Prune(ctx, w, func() (all []cache.Use, err error) {
+		snap, err := s.ledger.Read()
+		for _, l := range snap.Leases {
+			all = append(all, cache.Use{Profile: l.Ticket.Profile, Repository: l.Ticket.Job.Repository, Lease: l.ID})
+		}
+		return all, err
+	})
 }
 
 // Prune is Service.Prune on a Mac whose service does not run; ledger.ErrBusy if

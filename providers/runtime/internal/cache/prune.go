@@ -104,9 +104,9 @@ type Removed struct {
 }
 
 // Prune removes caches, and what lies about of leases that are over. What a
-// lease uses stays: used are those that are lent. It returns what it removed,
-// also with an error.
-func (s *Store) Prune(ctx context.Context, w Wish, used []Use) ([]Removed, error) {
+// lease uses stays: lent tells of all leases, and is asked when it is known what
+// there is. Prune returns what it removed, also with an error.
+func (s *Store) Prune(ctx context.Context, w Wish, lent func() ([]Use, error)) ([]Removed, error) {
 	all := []Removed{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -114,9 +114,13 @@ func (s *Store) Prune(ctx context.Context, w Wish, used []Use) ([]Removed, error
 	if err != nil {
 		return nil, err
 	}
-	lent, folders := map[string]bool{}, map[string]bool{}
+	used, err := lent()
+	if err != nil {
+		return nil, err
+	}
+	leases, folders := map[string]bool{}, map[string]bool{}
 	for _, u := range used {
-		lent[u.Lease], folders[u.folder()] = true, true
+		leases[u.Lease], folders[u.folder()] = true, true
 	}
 	for _, e := range entries {
 		remove := func(what, why string, do func() error) {
@@ -129,7 +133,7 @@ func (s *Store) Prune(ctx context.Context, w Wish, used []Use) ([]Removed, error
 			all = append(all, Removed{e.Profile, e.Repository, what, why})
 		}
 		for _, lease := range e.Copies {
-			if !lent[lease] {
+			if !leases[lease] {
 				e.use.Lease = lease
 				remove("the copy of lease "+lease, "its lease is over", func() error { return s.Mac.RemoveAll(e.use.copied()) })
 			}
