@@ -77,7 +77,7 @@ func cachePrune(a *app, f *pflag.FlagSet) func([]string) error {
 		}
 		removed, err := c.Prune(ctx, w)
 		if errors.As(err, new(*socket.NoServiceError)) {
-			removed, err = dispatch.Prune(ctx, p.options(), w)
+			removed, err = dispatch.Prune(p.options(), w)
 		}
 		return p.reportError(errors.Join(a.showPruned(removed, w.Dry), err))
 	}

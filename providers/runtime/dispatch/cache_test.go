@@ -142,7 +142,7 @@ func TestPruneCaches(t *testing.T) {
 	folder := b.mac.Path(caches + "/trusted/acme--app")
 	prune := func(w Pruning, want ...string) {
 		t.Helper()
-		removed, err := b.s.Prune(t.Context(), w)
+		removed, err := b.s.Prune(w)
 		must(t, err)
 		var got []string
 		for _, r := range removed {
@@ -180,11 +180,11 @@ func TestPruneCaches(t *testing.T) {
 		t.Errorf("found %q", found)
 	}
 	// Without a service, but not beside one.
-	if _, err := Prune(t.Context(), Options{Env: b.env}, Pruning{All: true}); !errors.Is(err, ledger.ErrBusy) {
+	if _, err := Prune(Options{Env: b.env}, Pruning{All: true}); !errors.Is(err, ledger.ErrBusy) {
 		t.Errorf("%v", err)
 	}
 	b.stop()
-	if removed, err := Prune(t.Context(), Options{Env: b.env}, Pruning{All: true}); err != nil || len(removed) != 1 {
+	if removed, err := Prune(Options{Env: b.env}, Pruning{All: true}); err != nil || len(removed) != 1 {
 		t.Errorf("%+v %v", removed, err)
 	}
 }

@@ -34,8 +34,8 @@ func LogBytes(ctx context.Context, o Options) (uint64, error) {
 
 // Prune removes caches, never what a lease uses. It returns what it removed,
 // also with an error.
-func (s *Service) Prune(ctx context.Context, w Pruning) ([]Pruned, error) {
-	return s.vms.Caches.Prune(ctx, w, func() (all []cache.Use, err error) {
+func (s *Service) Prune(w Pruning) ([]Pruned, error) {
+	return s.vms.Caches.Prune(w, func() (all []cache.Use, err error) {
 		snap, err := s.ledger.Read()
 		for _, l := range snap.Leases {
 			all = append(all, cache.Use{Profile: l.Ticket.Profile, Repository: l.Ticket.Job.Repository, Lease: l.ID})
@@ -46,11 +46,11 @@ func (s *Service) Prune(ctx context.Context, w Pruning) ([]Pruned, error) {
 
 // Prune is Service.Prune on a Mac whose service does not run; ledger.ErrBusy if
 // it does.
-func Prune(ctx context.Context, o Options, w Pruning) ([]Pruned, error) {
+func Prune(o Options, w Pruning) ([]Pruned, error) {
 	s, err := New(o)
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.Prune(ctx, w)
+	all, err := s.Prune(w)
 	return all, errors.Join(err, s.ledger.Close())
 }

@@ -285,7 +285,7 @@ func (s *Server) prune(w http.ResponseWriter, r *http.Request, _ bool) error {
 	if err := body(r, &wish); err != nil {
 		return err
 	}
-	removed, err := s.Service.Prune(r.Context(), wish)
+	removed, err := s.Service.Prune(wish)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,17 @@ type Entry struct {
 
 // List is everything that lies in the folder of caches, by profile.
 func (s *Store) List(ctx context.Context) ([]Entry, error) {
+	all, err := s.entries()
+	for i := range all {
+		if all[i].Bytes, err = s.Size(ctx, all[i].use.folder()); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
+}
+
+// entries are those of List, without their sizes: to measure them takes a while.
+func (s *Store) entries() ([]Entry, error) {
 	all := []Entry{}
 	profiles, err := s.folders(Folder)
 	if err != nil {
@@ -39,7 +50,7 @@ func (s *Store) List(ctx context.Context) ([]Entry, error) {
 			return nil, err
 		}
 		for _, repository := range repositories {
-			e, err := s.entry(ctx, profile, repository)
+			e, err := s.entry(profile, repository)
 			if errors.Is(err, fs.ErrNotExist) {
 				continue // it went meanwhile
 			}
@@ -65,7 +76,7 @@ func (s *Store) folders(p string) (names []string, err error) {
 	return names, err
 }
 
-func (s *Store) entry(ctx context.Context, profile, folder string) (e Entry, err error) {
+func (s *Store) entry(profile, folder string) (e Entry, err error) {
 	e = Entry{Profile: profile, Repository: strings.Replace(folder, "--", "/", 1), Copies: []string{}}
 	e.use = Use{Profile: profile, Repository: e.Repository}
 	names, err := s.Mac.List(path.Join(Folder, profile, folder))
@@ -84,8 +95,7 @@ func (s *Store) entry(ctx context.Context, profile, folder string) (e Entry, err
 	if m, err := s.Read(e.use); err == nil && m != nil { // one that can't be read tells nothing
 		e.Repository, e.Began, e.Kept, e.Lease = m.Repository, m.Began, m.Kept, m.Lease
 	}
-	e.Bytes, err = s.Size(ctx, path.Join(Folder, profile, folder))
-	return e, err
+	return e, nil
 }
 
 // Wish is which caches are to go.
@@ -106,11 +116,11 @@ type Removed struct {
 // Prune removes caches, and what lies about of leases that are over. What a
 // lease uses stays: lent tells of all leases, and is asked when it is known what
 // there is. Prune returns what it removed, also with an error.
-func (s *Store) Prune(ctx context.Context, w Wish, lent func() ([]Use, error)) ([]Removed, error) {
+func (s *Store) Prune(w Wish, lent func() ([]Use, error)) ([]Removed, error) {
 	all := []Removed{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entries, err := s.List(ctx)
+	entries, err := s.entries()
 	if err != nil {
 		return nil, err
 	}
