@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"hostler/hcl/schema"
-	"hostler/providers/runtime/dispatch"
 	"hostler/providers/runtime/socket"
+	"hostler/providers/runtime/status"
 )
 
 // cacheList shows the caches of jobs.
@@ -24,7 +24,7 @@ func cacheList(a *app, f *pflag.FlagSet) func([]string) error {
 		p := a.open()
 		ctx, cancel := p.cancellable()
 		defer cancel()
-		all, err := dispatch.Caches(ctx, p.options())
+		all, err := status.Caches(ctx, p.options())
 		if err != nil {
 			return p.reportError(err)
 		}
@@ -57,7 +57,7 @@ func cacheList(a *app, f *pflag.FlagSet) func([]string) error {
 // cachePrune removes caches: the service does, if it runs, which may be lending
 // one at the same time.
 func cachePrune(a *app, f *pflag.FlagSet) func([]string) error {
-	var w dispatch.Pruning
+	var w status.Pruning
 	var older schema.Duration
 	jsonFlag(a, f)
 	f.BoolVar(&w.All, "all", false, "remove all caches that no lease uses")
@@ -77,13 +77,13 @@ func cachePrune(a *app, f *pflag.FlagSet) func([]string) error {
 		}
 		removed, err := c.Prune(ctx, w)
 		if errors.As(err, new(*socket.NoServiceError)) {
-			removed, err = dispatch.Prune(p.options(), w)
+			removed, err = status.Prune(p.options(), w)
 		}
 		return p.reportError(errors.Join(a.showPruned(removed, w.Dry), err))
 	}
 }
 
-func (a *app) showPruned(removed []dispatch.Pruned, dry bool) error {
+func (a *app) showPruned(removed []status.Pruned, dry bool) error {
 	if a.json {
 		return a.printJSON(removed)
 	}

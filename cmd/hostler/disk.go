@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"hostler/hcl/schema"
-	"hostler/providers/runtime/dispatch"
 	"hostler/providers/runtime/ledger"
+	"hostler/providers/runtime/status"
 	"hostler/providers/tart"
 )
 
@@ -111,7 +111,7 @@ func (p *project) diskUsage(ctx context.Context) (u usage, err error) {
 			row.Frees, row.By = row.Frees+more, "hostler image gc"
 		}
 	}
-	caches, err := dispatch.Caches(ctx, p.options())
+	caches, err := status.Caches(ctx, p.options())
 	if err != nil {
 		return u, err
 	}
@@ -122,7 +122,7 @@ func (p *project) diskUsage(ctx context.Context) (u usage, err error) {
 	if len(caches) > 0 {
 		row.By = "hostler cache prune"
 	}
-	logs, err := dispatch.LogBytes(ctx, p.options())
+	logs, err := status.LogBytes(ctx, p.options())
 	u.Uses = append(u.Uses, row, use{What: "logs", Count: 1, Bytes: logs})
 	u.Uses = slices.DeleteFunc(u.Uses, func(x use) bool { return x.Count == 0 || x.What == "logs" && x.Bytes == 0 })
 	return u, err

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"hostler/providers/runtime"
+	"hostler/providers/runtime/internal/cache"
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/testbed"
 )
@@ -140,7 +140,7 @@ func TestPruneCaches(t *testing.T) {
 		must(t, err)
 	}
 	folder := b.mac.Path(caches + "/trusted/acme--app")
-	prune := func(w Pruning, want ...string) {
+	prune := func(w cache.Wish, want ...string) {
 		t.Helper()
 		removed, err := b.s.Prune(w)
 		must(t, err)
@@ -153,38 +153,30 @@ func TestPruneCaches(t *testing.T) {
 		}
 	}
 	b.cached("trusted", "one", work)
-	list, err := Caches(t.Context(), Options{Env: b.env})
+	list, err := b.s.vms.Caches.List(t.Context())
 	must(t, err)
 	if len(list) != 1 || list[0].Repository != repo || list[0].Bytes == 0 || list[0].Kept.IsZero() || len(list[0].Copies) > 0 {
 		t.Errorf("%+v", list)
 	}
-	prune(Pruning{})
-	prune(Pruning{Older: time.Hour})
+	prune(cache.Wish{})
+	prune(cache.Wish{Older: time.Hour})
 	for _, name := range []string{"lease-xyz", "gone"} {
 		must(t, os.MkdirAll(filepath.Join(folder, name, "deep"), 0o755))
 	}
 	// While a lease has it, the cache stays.
 	b.cached("trusted", "two", func(h *Handover) {
-		prune(Pruning{All: true}, "the copy of lease xyz: its lease is over")
+		prune(cache.Wish{All: true}, "the copy of lease xyz: its lease is over")
 		work(h)
 	})
-	prune(Pruning{Older: time.Nanosecond, Dry: true}, "gone: it was left when something broke off", "the cache: nothing was kept in it for more than 1ns")
+	prune(cache.Wish{Older: time.Nanosecond, Dry: true}, "gone: it was left when something broke off", "the cache: nothing was kept in it for more than 1ns")
 	if found := b.cached("trusted", "three", work); found != "two" {
 		t.Errorf("found %q", found)
 	}
-	prune(Pruning{All: true}, "gone: it was left when something broke off", "the cache: no lease uses it")
+	prune(cache.Wish{All: true}, "gone: it was left when something broke off", "the cache: no lease uses it")
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {
 		t.Errorf("%v", err)
 	}
 	if found := b.cached("trusted", "four", work); found != "" {
 		t.Errorf("found %q", found)
-	}
-	// Without a service, but not beside one.
-	if _, err := Prune(Options{Env: b.env}, Pruning{All: true}); !errors.Is(err, ledger.ErrBusy) {
-		t.Errorf("%v", err)
-	}
-	b.stop()
-	if removed, err := Prune(Options{Env: b.env}, Pruning{All: true}); err != nil || len(removed) != 1 {
-		t.Errorf("%+v %v", removed, err)
 	}
 }

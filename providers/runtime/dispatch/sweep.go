@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"hostler/providers/internal/ghapi"
+	"hostler/providers/runtime/internal/cache"
+	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/internal/sweep"
 )
 
@@ -16,7 +17,10 @@ func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	sweeper := sweep.Sweeper{Mac: s.Mac, Ledger: s.ledger, Logs: Logs}
 	var unread error
 	if thorough {
-		sweeper.GitHub, unread = s.gitHub()
+		var conf site.Configuration
+		if conf, unread = s.Configure(); unread == nil && conf.Access != nil {
+			sweeper.GitHub, unread = s.hub.Client(conf)
+		}
 	}
 	found, err := sweeper.Run(ctx)
 	for _, f := range found {
@@ -26,11 +30,6 @@ func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	return found, errors.Join(err, unread)
 }
 
-// gitHub is the way to GitHub, nil where none is installed.
-func (s *Service) gitHub() (*ghapi.Client, error) {
-	conf, err := s.Configure()
-	if err != nil || conf.Access == nil {
-		return nil, err
-	}
-	return s.hub.Client(conf)
-}
+// Prune removes caches, never what a lease uses. It returns what it removed,
+// also with an error.
+func (s *Service) Prune(w cache.Wish) ([]cache.Removed, error) { return s.vms.Prune(w, s.ledger) }

@@ -229,7 +229,7 @@ func (c *Client) Sweep(ctx context.Context) (found []dispatch.Finding, err error
 }
 
 // Prune has the service remove caches.
-func (c *Client) Prune(ctx context.Context, w dispatch.Pruning) (removed []dispatch.Pruned, err error) {
+func (c *Client) Prune(ctx context.Context, w status.Pruning) (removed []status.Pruned, err error) {
 	return removed, c.call(ctx, http.MethodPost, "/v1/prune", w, &removed)
 }
 

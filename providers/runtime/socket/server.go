@@ -281,7 +281,7 @@ func (s *Server) sweep(w http.ResponseWriter, r *http.Request, _ bool) error {
 }
 
 func (s *Server) prune(w http.ResponseWriter, r *http.Request, _ bool) error {
-	var wish dispatch.Pruning
+	var wish status.Pruning
 	if err := body(r, &wish); err != nil {
 		return err
 	}

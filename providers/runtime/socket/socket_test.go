@@ -17,6 +17,7 @@ import (
 
 	"hostler/providers"
 	"hostler/providers/runtime/dispatch"
+	"hostler/providers/runtime/status"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
 )
@@ -46,7 +47,7 @@ func call(root string) {
 	_, seen := c.Status(ctx)
 	_, swept := c.Sweep(ctx)
 	_, torn := c.Teardown(ctx)
-	_, pruned := c.Prune(ctx, dispatch.Pruning{})
+	_, pruned := c.Prune(ctx, status.Pruning{})
 	for verb, err := range map[string]error{
 		"prune": pruned,
 		"run":   asked, "status": seen, "sweep": swept, "teardown": torn, "drain": c.Drain(ctx, true),

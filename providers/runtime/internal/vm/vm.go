@@ -104,3 +104,14 @@ func (m Maker) Settle(ctx context.Context, l ledger.Lease, p runtime.Profile, kn
 func use(l ledger.Lease, mode string) cache.Use {
 	return cache.Use{Profile: l.Ticket.Profile, Repository: l.Ticket.Job.Repository, Mode: mode, Lease: l.ID}
 }
+
+// Prune removes caches that no lease of the ledger uses.
+func (m Maker) Prune(w cache.Wish, l *ledger.Ledger) ([]cache.Removed, error) {
+	return m.Caches.Prune(w, func() (all []cache.Use, err error) {
+		snap, err := l.Read()
+		for _, lease := range snap.Leases {
+			all = append(all, use(lease, ""))
+		}
+		return all, err
+	})
+}
