@@ -2,7 +2,6 @@ package host
 
 import (
 	"errors"
-	"hostler/providers/internal/ghapi"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 
 	"hostler/hcl/addr"
 	"hostler/providers"
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
 )

@@ -5,9 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hostler/providers/internal/launchctl"
 	"io/fs"
 	"time"
+
+	"hostler/providers/internal/launchctl"
 )
 
 // Create writes the plist where none stands, and loads it.

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"hostler/providers/internal/ghapi"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +9,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/schema"
+	"hostler/providers/internal/ghapi"
 	"hostler/providers/internal/launchctl"
 )
 

@@ -23,12 +23,13 @@ package machine
 
 import (
 	"fmt"
-	"hostler/providers"
 	"path"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"hostler/providers"
 )
 
 // Grace is how long an interrupted command may take to end before it is

@@ -6,13 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hostler/providers/testbed/internal/qemu"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"hostler/providers/testbed/internal/qemu"
 )
 
 const settingsFile = "mac.json"
