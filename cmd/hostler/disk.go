@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -92,38 +91,52 @@ func (p *project) diskUsage(ctx context.Context) (u usage, err error) {
 	for _, g := range garbage {
 		frees[g.Name] = g.Bytes
 	}
-	// In the order in which they are told.
-	const images, kept, checkpoints, unfinished, jobs, others, cached = 0, 1, 2, 3, 4, 5, 6
-	u = usage{Total: total, Free: free, Uses: []use{
-		{What: "images"}, {What: "earlier builds"}, {What: "checkpoints of builds"}, {What: "unfinished builds"},
-		{What: "VMs of jobs"}, {What: "other VMs"}, {What: "pulled images, in tart's cache"},
-	}}
-	of := map[string]int{"image": images, "kept": kept, "checkpoint": checkpoints, "unfinished": unfinished, "other": others, "cached": cached}
-	for _, x := range all {
-		at := of[x.Role]
-		if at == others && strings.HasPrefix(x.Name, ledger.Prefix) {
-			at = jobs
+	u = usage{Total: total, Free: free, Uses: []use{}}
+	for _, kind := range []struct{ role, what string }{
+		{"image", "images"}, {"kept", "earlier builds"}, {"checkpoint", "checkpoints of builds"}, {"unfinished", "unfinished builds"},
+		{job, "VMs of jobs"}, {"other", "other VMs"}, {"cached", "pulled images, in tart's cache"},
+	} {
+		row := use{What: kind.what}
+		for _, x := range all {
+			if roleOf(x) != kind.role {
+				continue
+			}
+			row.Count++
+			row.Bytes += x.Bytes
+			if more, ok := frees[x.Name]; ok {
+				row.Frees, row.By = row.Frees+more, "hostler image gc"
+			}
 		}
-		row := &u.Uses[at]
-		row.Count++
-		row.Bytes += x.Bytes
-		if more, ok := frees[x.Name]; ok {
-			row.Frees, row.By = row.Frees+more, "hostler image gc"
+		if row.Count > 0 {
+			u.Uses = append(u.Uses, row)
 		}
 	}
 	caches, err := status.Caches(ctx, p.options())
 	if err != nil {
 		return u, err
 	}
-	row := use{What: "caches of jobs", Count: len(caches)}
-	for _, c := range caches {
-		row.Bytes += c.Bytes
-	}
 	if len(caches) > 0 {
-		row.By = "hostler cache prune"
+		row := use{What: "caches of jobs", Count: len(caches), By: "hostler cache prune"}
+		for _, c := range caches {
+			row.Bytes += c.Bytes
+		}
+		u.Uses = append(u.Uses, row)
 	}
 	logs, err := status.LogBytes(ctx, p.options())
-	u.Uses = append(u.Uses, row, use{What: "logs", Count: 1, Bytes: logs})
-	u.Uses = slices.DeleteFunc(u.Uses, func(x use) bool { return x.Count == 0 || x.What == "logs" && x.Bytes == 0 })
+	if logs > 0 {
+		u.Uses = append(u.Uses, use{What: "logs", Count: 1, Bytes: logs})
+	}
 	return u, err
+}
+
+// job is the role of a VM that is lent, or was.
+const job = "job"
+
+// roleOf is the role of what tart has; tart's provider does not know which VMs
+// are lent.
+func roleOf(x tart.Used) string {
+	if x.Role == "other" && strings.HasPrefix(x.Name, ledger.Prefix) {
+		return job
+	}
+	return x.Role
 }

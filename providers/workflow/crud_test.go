@@ -160,11 +160,11 @@ func refusals(t *testing.T, b *bed, made cty.Value, what string) {
 // The directory itself may lie behind symlinks, as checkouts do.
 func TestASymlinkedDirectory(t *testing.T) {
 	b := newBed(t)
-	b.must(os.MkdirAll(b.on("/Volumes/work/app"), 0o755))
+	b.must(os.MkdirAll(b.on("/Volumes/data/app"), 0o755))
 	b.must(os.MkdirAll(b.on("/Users/admin"), 0o755))
-	b.must(os.Symlink(b.on("/Volumes/work"), b.on("/Users/admin/src")))
+	b.must(os.Symlink(b.on("/Volumes/data"), b.on("/Users/admin/src")))
 	made := b.created(b.simple(attrs{"directory": "~/src/app"}))
-	const there = "/Volumes/work/app/.github/workflows/ci.yml"
+	const there = "/Volumes/data/app/.github/workflows/ci.yml"
 	if b.holds(there) == "" || !b.read(made).RawEquals(made) {
 		t.Errorf("%v", b.files())
 	}
