@@ -17,6 +17,7 @@ import (
 
 	"hostler/providers"
 	"hostler/providers/runtime/dispatch"
+	"hostler/providers/runtime/ledger"
 	"hostler/providers/runtime/status"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
@@ -164,6 +165,9 @@ func TestPosers(t *testing.T) {
 	ask("there is no host") // it is the service
 	if _, err := Listen(path, false); err == nil || !strings.Contains(err.Error(), "another service answers") {
 		t.Errorf("a second service: %v", err)
+	}
+	if _, err := status.Prune(dispatch.Options{Env: env}, status.Pruning{All: true}); !errors.Is(err, ledger.ErrBusy) {
+		t.Errorf("caches are pruned beside the service: %v", err)
 	}
 	dir := filepath.Dir(path)
 	must(t, os.Chmod(dir, 0o775))
