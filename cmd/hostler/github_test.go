@@ -28,6 +28,14 @@ secret "SHARED" {
   visibility = "private"
   value      = "env:VALUE"
 }
+secret "MORE" {
+  repositories = ["app"]
+  value        = "env:VALUE"
+}
+workflow "more" {
+  repositories = ["app"]
+  template     = "test.yml.tmpl"
+}
 workflow "test" {
   repositories = ["app", "site"]
   template     = "test.yml.tmpl"
@@ -51,6 +59,14 @@ runner "mini" {
 secret "TOKEN" {
   repositories = ["site"]
   value        = "env:OTHER"
+}
+secret "MORE" {
+  repositories = ["app", "site"]
+  value        = "env:VALUE"
+}
+workflow "more" {
+  repositories = ["app", "site"]
+  template     = "test.yml.tmpl"
 }
 workflow "test" {
   repositories = ["app"]

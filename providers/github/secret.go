@@ -148,18 +148,19 @@ func place(owner, repo, name string) string {
 	return owner + "/" + repo + "/" + name
 }
 
-// put sets the secret everywhere, and notes when GitHub says that was.
-func (s *secrets) put(ctx context.Context, c *ghapi.Client, want *Secret) error {
+// put sets the secret everywhere, and notes when GitHub says that was. It
+// returns where the secret stands, or may stand, also with an error.
+func (s *secrets) put(ctx context.Context, c *ghapi.Client, want *Secret) (set []string, err error) {
 	value, err := s.value(ctx, want)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	print, err := s.fingerprint(want.Name, value)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if print != want.Fingerprint {
-		return providers.AttrErrorf("value", "the value is another one than when the plan was made; make a new plan")
+		return nil, providers.AttrErrorf("value", "the value is another one than when the plan was made; make a new plan")
 	}
 	places := want.Repositories
 	if want.Visibility != "" {
@@ -168,25 +169,30 @@ func (s *secrets) put(ctx context.Context, c *ghapi.Client, want *Secret) error 
 	for _, repo := range places {
 		key := place(c.Org(), repo, want.Name)
 		if _, err := s.note(func(n *notes) { n.Updated[key], n.Prints[key] = pending, print }); err != nil {
-			return err
+			return set, err
 		}
-		if err := c.SetSecret(ctx, repo, want.Name, value, want.Visibility, nil); err != nil {
-			return err
+		// GitHub's refusal is an answer; any other failure leaves open what it did.
+		err := c.SetSecret(ctx, repo, want.Name, value, want.Visibility, nil)
+		if status := ghapi.Status(err); status < 400 || status >= 500 {
+			set = append(set, repo)
+		}
+		if err != nil {
+			return set, err
 		}
 		list, err := c.Secrets(ctx, repo)
 		if err != nil {
-			return err
+			return set, err
 		}
 		at := slices.IndexFunc(list, func(o ghapi.Secret) bool { return o.Name == want.Name })
 		if at < 0 {
-			return fmt.Errorf("secret %s of %s was set, and GitHub does not list it", want.Name, c.Org())
+			return set, fmt.Errorf("secret %s of %s was set, and GitHub does not list it", want.Name, c.Org())
 		}
 		updated := list[at].Updated.UTC().Format(time.RFC3339)
 		if _, err := s.note(func(n *notes) { n.Updated[key] = updated }); err != nil {
-			return err
+			return set, err
 		}
 	}
-	return nil
+	return set, nil
 }
 
 // Create sets the secret where none has the name.
@@ -198,100 +204,24 @@ func (s *secrets) Create(ctx context.Context, want *Secret) (*Secret, error) {
 	if err := s.vacant(ctx, c, want, want.Repositories); err != nil {
 		return nil, err
 	}
-	if err := s.put(ctx, c, want); err != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		got, _ := s.Read(ctx, want)
-		return got, err
+	set, err := s.put(ctx, c, want)
+	if err == nil {
+		return want, nil
 	}
-	return want, nil
-}
-
-// Prefetch lists the secrets of each place once.
-func (s *secrets) Prefetch(ctx context.Context, have []*Secret) ([]providers.Fetched[Secret], error) {
-	c, err := s.Open()
-	if err != nil {
+	if len(set) == 0 {
 		return nil, err
 	}
-	n, err := s.notes()
-	if err != nil {
-		return nil, err
-	}
-	type answer struct {
-		list []ghapi.Secret
-		err  error
-	}
-	known := map[string]answer{}
-	list := func(repo string) ([]ghapi.Secret, error) {
-		a, ok := known[repo]
-		if !ok {
-			a.list, a.err = c.Secrets(ctx, repo)
-			if repo != "" && ghapi.NotFound(a.err) {
-				// A repository that is gone has no secrets.
-				if _, err := c.Repository(ctx, repo); ghapi.NotFound(err) {
-					a = answer{}
-				}
-			}
-			known[repo] = a
-		}
-		return a.list, a.err
-	}
-	out := make([]providers.Fetched[Secret], len(have))
-	for i, h := range have {
-		out[i].Object, out[i].Err = look(h, c.Org(), n, list)
-	}
-	return out, nil
+	return want.standing(set), err
 }
 
-// look is the secret as far as it stands.
-func look(have *Secret, org string, n notes, list func(repo string) ([]ghapi.Secret, error)) (*Secret, error) {
-	if !strings.EqualFold(have.Owner, org) {
-		return nil, nil
+// standing is the secret that was set in so many places and not finished.
+func (s *Secret) standing(places []string) *Secret {
+	got := *s
+	got.Fingerprint = foreign
+	if s.Visibility == "" {
+		got.Repositories = places
 	}
-	got := *have
-	got.Repositories, got.Fingerprint = nil, ""
-	places := have.Repositories
-	if have.Visibility != "" {
-		places = []string{""}
-	}
-	found := false
-	for _, repo := range places {
-		all, err := list(repo)
-		if err != nil {
-			return nil, err
-		}
-		at := slices.IndexFunc(all, func(o ghapi.Secret) bool { return o.Name == have.Name })
-		if at < 0 {
-			continue
-		}
-		found = true
-		if repo == "" {
-			got.Visibility = all[at].Visibility
-		} else {
-			got.Repositories = append(got.Repositories, repo)
-		}
-		key, print := place(org, repo, have.Name), foreign
-		if n.Updated[key] == all[at].Updated.UTC().Format(time.RFC3339) && n.Prints[key] != "" {
-			print = n.Prints[key]
-		}
-		if got.Fingerprint != "" && got.Fingerprint != print {
-			print = foreign
-		}
-		got.Fingerprint = print
-	}
-	if !found {
-		return nil, nil
-	}
-	return &got, nil
-}
-
-// Read reads one secret.
-func (s *secrets) Read(ctx context.Context, have *Secret) (*Secret, error) {
-	all, err := s.Prefetch(ctx, []*Secret{have})
-	if err != nil {
-		return nil, err
-	}
-	return all[0].Object, all[0].Err
+	return &got
 }
 
 // Update sets the secret anew, and removes it where it is not wanted any more.
@@ -300,14 +230,16 @@ func (s *secrets) Update(ctx context.Context, have, want *Secret) (*Secret, erro
 	if err != nil {
 		return nil, err
 	}
-	err = s.put(ctx, c, want)
+	set, err := s.put(ctx, c, want)
 	for _, repo := range have.Repositories {
 		if err == nil && !slices.Contains(want.Repositories, repo) {
 			err = s.remove(ctx, c, repo, want.Name)
 		}
 	}
 	if err != nil {
-		return nil, err
+		places := slices.Concat(have.Repositories, set)
+		slices.Sort(places)
+		return have.standing(slices.Compact(places)), err
 	}
 	return want, nil
 }
@@ -343,53 +275,4 @@ func (s *secrets) Delete(ctx context.Context, have *Secret) error {
 		}
 	}
 	return nil
-}
-
-// Find recognizes what an unfinished Create has set by what is noted: each
-// place is noted before it is touched.
-func (s *secrets) Find(ctx context.Context, want *Secret) (*Secret, error) {
-	if err := s.mac.Sweep(s.store().Path(notesFile)); err != nil {
-		return nil, err
-	}
-	got, err := s.Read(ctx, want)
-	if err != nil || got == nil {
-		return nil, err
-	}
-	n, err := s.notes()
-	if err != nil {
-		return nil, err
-	}
-	places := got.Repositories
-	if got.Visibility != "" {
-		places = []string{""}
-	}
-	for _, repo := range places {
-		if n.Updated[place(got.Owner, repo, got.Name)] == "" {
-			return nil, fmt.Errorf("secret %s stands, and the interrupted run has not set it; remove it, or forget the attempt with `hostler state rm` and import it as %q", got.Name, want.id())
-		}
-	}
-	return got, nil
-}
-
-// Import reads OWNER/NAME, or OWNER/REPOSITORY+…/NAME. What its value is can't
-// be known.
-func (s *secrets) Import(ctx context.Context, id string) (*Secret, error) {
-	parts := strings.Split(id, "/")
-	c, err := s.Open()
-	if err != nil {
-		return nil, err
-	}
-	want := &Secret{Owner: parts[0], Name: parts[len(parts)-1]}
-	switch len(parts) {
-	case 2:
-		want.Visibility = "all"
-	case 3:
-		want.Repositories = strings.Split(parts[1], "+")
-	default:
-		return nil, fmt.Errorf("%q is no secret; write OWNER/NAME, or OWNER/REPOSITORY/NAME", id)
-	}
-	if !strings.EqualFold(want.Owner, c.Org()) {
-		return nil, fmt.Errorf("the owner is %s, not %s", c.Org(), want.Owner)
-	}
-	return s.Read(ctx, want)
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,15 +153,25 @@ func (c *files) createRemote(ctx context.Context, want *File) (*File, error) {
 	made := *want
 	made.Repositories = nil
 	for _, name := range want.Repositories {
-		if err := c.write(ctx, want, name, "", []byte(want.Content)); err != nil {
-			if len(made.Repositories) == 0 {
-				return nil, err
-			}
+		err := c.write(ctx, want, name, "", []byte(want.Content))
+		if stands(err) {
+			made.Repositories = append(made.Repositories, name)
+		}
+		if err != nil && len(made.Repositories) == 0 {
+			return nil, err
+		}
+		if err != nil {
 			return &made, err
 		}
-		made.Repositories = append(made.Repositories, name)
 	}
 	return want, nil
+}
+
+// stands reports whether a file that was written is there, or may be: a refusal
+// is an answer, any other failure leaves open what GitHub did.
+func stands(err error) bool {
+	var exists *providers.ExistsError
+	return !errors.As(err, &exists) && !delivery.Refused(err)
 }
 
 // write brings the file into one repository; from is what is expected there.
@@ -197,15 +208,20 @@ func (c *files) updateRemote(ctx context.Context, have, want *File) (*File, erro
 	if edits != have.Edits {
 		return now, fmt.Errorf("%s was changed in a repository after the plan was made; make a new plan, to see what would be lost", have.Path)
 	}
+	reached := *have // what stands when the rest fails
 	for _, name := range want.Repositories {
 		from := hashes[name]
 		if have.Delivery != want.Delivery {
 			if from, err = c.elsewhere(ctx, have, want, name); err != nil {
-				return nil, err
+				return &reached, err
 			}
 		}
-		if err := c.write(ctx, want, name, from, []byte(want.Content)); err != nil {
-			return nil, err
+		err := c.write(ctx, want, name, from, []byte(want.Content))
+		if stands(err) && !slices.Contains(reached.Repositories, name) {
+			reached.Repositories = slices.Sorted(slices.Values(append(slices.Clone(reached.Repositories), name)))
+		}
+		if err != nil {
+			return &reached, err
 		}
 		if have.Delivery == "pull_request" && want.Delivery == "commit" {
 			repo, err := c.repository(want, name)
@@ -213,7 +229,7 @@ func (c *files) updateRemote(ctx context.Context, have, want *File) (*File, erro
 				err = repo.Withdraw(ctx, want.Path)
 			}
 			if err != nil {
-				return nil, err
+				return &reached, err
 			}
 		}
 	}
@@ -222,7 +238,7 @@ func (c *files) updateRemote(ctx context.Context, have, want *File) (*File, erro
 			continue
 		}
 		if err := c.write(ctx, have, name, hashes[name], nil); err != nil && !delivery.Gone(err) {
-			return nil, err
+			return &reached, err
 		}
 	}
 	return want, nil

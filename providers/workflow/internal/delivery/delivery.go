@@ -292,6 +292,13 @@ func (r Repository) Content(ctx context.Context, hash string) ([]byte, error) {
 // Gone reports whether the repository, or its branch, is not there.
 func Gone(err error) bool { return ghapi.NotFound(err) }
 
+// Refused reports whether nothing was written: GitHub, or what stands there,
+// said no.
+func Refused(err error) bool {
+	status := ghapi.Status(err)
+	return IsChanged(err) || status >= 400 && status < 500
+}
+
 // IsChanged reports whether err is a *ChangedError.
 func IsChanged(err error) bool {
 	var c *ChangedError
