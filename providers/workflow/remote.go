@@ -87,7 +87,7 @@ func (c *files) vacantIn(ctx context.Context, want *File, name string, look func
 	}
 	s, err := look(ctx, repo)
 	if err == nil && s == nil {
-		_, err = repo.Look(ctx) // for its words
+		s, err = repo.Look(ctx) // for its words, or it has come
 	}
 	if err != nil {
 		return err
