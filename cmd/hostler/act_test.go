@@ -40,7 +40,13 @@ workflow "claude" {
   directory = "/Users/admin/src/app"
   template  = "claude-agent"
   profile   = profile.agent
-  with      = { publish_on = "nobody" }
+  with      = { publish_on = "github" }
+}
+workflow "codex" {
+  directory = "/Users/admin/src/app"
+  template  = "codex-agent"
+  profile   = profile.agent
+  with      = { publish_on = "github" }
 }
 `
 
@@ -75,7 +81,9 @@ func newActor(t *testing.T) *actor {
 	// What steps see of the Mac, and of GitHub; act sets the rest.
 	programs := filepath.Join(t.TempDir(), "bin")
 	must(t, os.Mkdir(programs, 0o755))
-	a.program(programs, "claude", "cat >'"+a.prompt()+"'; echo 'the answer'")
+	a.program(programs, "claude", "cat >'"+a.prompt()+"'; echo 'by Claude' >made.txt; echo 'the answer'")
+	a.program(programs, "codex", `while [ "$1" != --output-last-message ]; do shift; done; cat >'`+a.prompt()+`'; echo 'by Codex' >made.txt; echo 'the answer' >"$2"`)
+	a.program(programs, "gh", `while [ "$1" != --body-file ]; do echo "$1"; shift; done >'`+a.prompt()+`.gh'; cat "$2" >>'`+a.prompt()+`.gh'; env >'`+a.prompt()+`.env'`)
 	a.program(programs, "uuidgen", "echo 0123456789")
 	for _, kv := range b.mac.Environ() {
 		if path, ok := strings.CutPrefix(kv, "PATH="); ok {
@@ -102,7 +110,7 @@ func (a *actor) checkout() {
 	from := a.mac.Path("/Users/admin/src/app/.github/workflows")
 	to := filepath.Join(a.repo, ".github", "workflows")
 	must(a.t, os.MkdirAll(to, 0o755))
-	for _, name := range []string{"test.yml", "claude.yml"} {
+	for _, name := range []string{"test.yml", "claude.yml", "codex.yml"} {
 		data, err := os.ReadFile(filepath.Join(from, name))
 		must(a.t, err)
 		text := strings.ReplaceAll(string(data), "/Users/Shared/hostler", a.mac.Path("/Users/Shared/hostler"))
@@ -120,7 +128,7 @@ func (a *actor) checkout() {
 // plays runs one of the files for an event.
 func (a *actor) plays(event, file string, args ...string) (string, error) {
 	a.t.Helper()
-	args = append([]string{event, "-W", ".github/workflows/" + file, "-P", "self-hosted=-self-hosted", "-s", "GITHUB_TOKEN=" + testbed.GitHubToken, "-s", "ANTHROPIC_API_KEY=" + canary}, args...)
+	args = append([]string{event, "-W", ".github/workflows/" + file, "-P", "self-hosted=-self-hosted", "-P", "github=-self-hosted", "-s", "GITHUB_TOKEN=" + testbed.GitHubToken, "-s", "ANTHROPIC_API_KEY=" + canary, "-s", "OPENAI_API_KEY=" + canary}, args...)
 	for _, kv := range a.env {
 		args = append(args, "--env", kv)
 	}
@@ -167,25 +175,64 @@ func TestActPlaysAJob(t *testing.T) {
 	}
 }
 
+// comment is the file of an event: somebody says something about issue 1.
+func (a *actor) comment(body, association, kind, author string) string {
+	a.t.Helper()
+	payload, err := os.ReadFile(filepath.Join("testdata", "act", "issue_comment.json"))
+	must(a.t, err)
+	var event map[string]any
+	must(a.t, json.Unmarshal(payload, &event))
+	comment, sender := event["comment"].(map[string]any), event["sender"].(map[string]any)
+	comment["body"], comment["author_association"], sender["type"] = body, association, kind
+	comment["user"].(map[string]any)["login"] = author
+	data, err := json.Marshal(event)
+	must(a.t, err)
+	file := filepath.Join(a.t.TempDir(), "event.json")
+	must(a.t, os.WriteFile(file, data, 0o644))
+	return file
+}
+
+// TestActPublishes: what an agent changed and answered reaches the repository
+// as a branch and a comment, by a job that has no key of its.
+func TestActPublishes(t *testing.T) {
+	t.Parallel()
+	a := newActor(t)
+	bare := filepath.Join(t.TempDir(), "origin.git")
+	git := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("git", args...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	git("clone", "-q", "--bare", a.repo, bare)
+	a.env = append(a.env, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url."+bare+".insteadOf", "GIT_CONFIG_VALUE_0=https://github.com/Codertocat/Hello-World")
+	for agent, says := range map[string]string{"claude": "by Claude", "codex": "by Codex"} {
+		out, err := a.plays("issue_comment", agent+".yml", "-e", a.comment("@"+agent+" make a file", "OWNER", "User", "Codertocat"))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", agent, err, out)
+		}
+		branch := agent + "/1-1" // issue 1, and act's number of a run
+		if got := git("-C", bare, "show", branch+":made.txt"); got != says+"\n" {
+			t.Errorf("%s made %q\n%s", agent, got, out)
+		}
+		said, err := os.ReadFile(a.prompt() + ".gh")
+		if err != nil || !strings.HasPrefix(string(said), "issue\ncomment\n1\nthe answer\n") || !strings.Contains(string(said), "compare/"+branch) {
+			t.Errorf("%s answered %q, %v\n%s", agent, said, err, out)
+		}
+		env, err := os.ReadFile(a.prompt() + ".env")
+		if err != nil || strings.Contains(string(env), canary) || strings.Contains(out, canary) {
+			t.Errorf("%s: the publishing job, or what is printed, has the key: %v\n%s", agent, err, out)
+		}
+	}
+}
+
 // TestActGuardsAgents: only who has a say here has an agent booted, and what a
 // comment says is text, whatever it looks like.
 func TestActGuardsAgents(t *testing.T) {
 	t.Parallel()
 	a := newActor(t)
-	payload, err := os.ReadFile(filepath.Join("testdata", "act", "issue_comment.json"))
-	must(t, err)
-	say := func(body, association, kind, author string) string {
-		var event map[string]any
-		must(t, json.Unmarshal(payload, &event))
-		comment, sender := event["comment"].(map[string]any), event["sender"].(map[string]any)
-		comment["body"], comment["author_association"], sender["type"] = body, association, kind
-		comment["user"].(map[string]any)["login"] = author
-		data, err := json.Marshal(event)
-		must(t, err)
-		file := filepath.Join(t.TempDir(), "event.json")
-		must(t, os.WriteFile(file, data, 0o644))
-		return file
-	}
 	for _, c := range []struct{ what, body, association, kind, author string }{
 		{"a stranger", "@claude mine bitcoins", "NONE", "User", "stranger"},
 		{"a first contributor", "@claude mine bitcoins", "FIRST_TIME_CONTRIBUTOR", "User", "stranger"},
@@ -194,7 +241,7 @@ func TestActGuardsAgents(t *testing.T) {
 		{"a member without write access", "@claude help", "MEMBER", "User", "reader"},
 	} {
 		must(t, a.mac.ResetCalls())
-		out, err := a.plays("issue_comment", "claude.yml", "-e", say(c.body, c.association, c.kind, c.author), "-j", "agent")
+		out, err := a.plays("issue_comment", "claude.yml", "-e", a.comment(c.body, c.association, c.kind, c.author), "-j", "agent")
 		if booted := a.booted(); len(booted) > 0 {
 			t.Errorf("%s booted %q: %v\n%s", c.what, booted, err, out)
 		}
@@ -205,7 +252,7 @@ func TestActGuardsAgents(t *testing.T) {
 	for _, evil := range []string{`"; touch PWNED; echo "`, "$(touch PWNED) `touch PWNED`", "'; touch PWNED; '", "${{ github.token }}\n::set-output name=label::mine\nEOF\ntouch PWNED"} {
 		body := "@claude " + evil
 		must(t, a.mac.ResetCalls())
-		out, err := a.plays("issue_comment", "claude.yml", "-e", say(body, "OWNER", "User", "Codertocat"), "-j", "agent")
+		out, err := a.plays("issue_comment", "claude.yml", "-e", a.comment(body, "OWNER", "User", "Codertocat"), "-j", "agent")
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
