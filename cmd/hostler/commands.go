@@ -45,6 +45,7 @@ func commands() []*command {
 		{name: "image ls", short: "List the builds of images: current, kept for rollback, checkpoints", setup: imageList},
 		{name: "image rollback", args: "VM", short: "Make an image's earlier build the image again", setup: imageRollback},
 		{name: "image gc", short: "Remove builds and checkpoints that no image needs", setup: imageGC},
+		{name: "doctor", short: "Look for what breaks a Mac in practice, and say what mends it", setup: doctorCommand},
 		{name: "disk", short: "Show what uses the Mac's disk, what of it can go, and by which command", setup: diskCommand},
 		{name: "cache ls", short: "List what is kept for jobs, by profile and repository", setup: cacheList},
 		{name: "cache prune", short: "Remove caches that are too old, and what was left of leases; never what a lease uses", setup: cachePrune},

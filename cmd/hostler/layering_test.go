@@ -35,6 +35,8 @@ var mayImport = []struct {
 	{"providers/secret", nil},
 	{"providers/runtime/ledger", nil},
 	{"providers/internal/...", []string{"hcl/addr", "hcl/schema", "providers", "providers/secret", "providers/internal/..."}},
+	// The doctor looks at everything.
+	{"providers/doctor", []string{"hcl/schema", "providers", "providers/secret", "providers/internal/...", "providers/host", "providers/tart", "providers/runtime/..."}},
 	// A provider never imports a sibling; "{self}" is its own folder.
 	{"providers/*/...", []string{"hcl/addr", "hcl/schema", "providers", "providers/secret", "providers/internal/...", "{self}/..."}},
 	{"providers", []string{"hcl/addr", "hcl/schema", "providers/secret"}},

@@ -10,6 +10,8 @@
 package host
 
 import (
+	"context"
+
 	"hostler/providers"
 	"hostler/providers/host/internal/carrier"
 	"hostler/providers/internal/hostsettings"
@@ -34,4 +36,16 @@ func New(env providers.Env) *providers.Provider {
 	return &providers.Provider{Name: "host", Types: []*providers.Type{
 		providers.NewType(providers.Def[Host]{Schema: block(), CRUD: hosts, ID: hosts.ID}),
 	}}
+}
+
+// Service is how the Mac's dispatch service is: "ok", "not installed", or what
+// is wrong with it.
+func Service(ctx context.Context, env providers.Env) (string, error) {
+	s, err := carrier.New(machine.Of(env)).Read(ctx)
+	return s.Service, err
+}
+
+// Restart starts the service that is installed anew. What is lent goes on.
+func Restart(ctx context.Context, env providers.Env) error {
+	return carrier.New(machine.Of(env)).Start(ctx)
 }

@@ -148,6 +148,12 @@ func (m *Mac) SetKeychain(unlocked bool) error {
 	return m.mac.Set(func(s *mac.Settings) { s.Keychain = unlocked })
 }
 
+// SetStart says who is logged in when the Mac starts, "" for nobody, and whether
+// its disk waits for a password before.
+func (m *Mac) SetStart(user string, fileVault bool) error {
+	return m.mac.Set(func(s *mac.Settings) { s.AutoLogin, s.FileVault = user, fileVault })
+}
+
 // TakeSlots makes n of the two slots for macOS guests unavailable, as the VMs
 // of another tool or a leak of the kernel do.
 func (m *Mac) TakeSlots(n int) error { return m.mac.Set(func(s *mac.Settings) { s.Slots = n }) }

@@ -115,6 +115,11 @@ func serve(h http.Handler) (url string, stop func(), err error) {
 	return "http://" + l.Addr().String() + "/api/v3/", func() { s.Close() }, nil
 }
 
+// SetClock moves GitHub's clock away from this machine's.
+func (g *GitHub) SetClock(ahead time.Duration) error {
+	return g.change(func(w *world.World) error { w.Offset = ahead; return nil })
+}
+
 // Inject lets something go wrong; Heal ends all of that.
 func (g *GitHub) Inject(f GitHubFault) error { return g.server.Inject(f) }
 

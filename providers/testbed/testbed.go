@@ -33,6 +33,7 @@ import (
 	"hostler/providers/testbed/internal/macos"
 	"hostler/providers/testbed/internal/macos/copies"
 	"hostler/providers/testbed/internal/macos/prefs"
+	"hostler/providers/testbed/internal/macos/session"
 	"hostler/providers/testbed/internal/tart"
 )
 
@@ -91,6 +92,9 @@ func tools() []tool {
 		{"tar", "/usr/bin/tar", macos.Tar, always},
 		{"config.sh", "/usr/libexec/config.sh", actions.Config, always},
 		{"arch", "/usr/bin/arch", macos.Arch, never},
+		{"sysadminctl", "/usr/sbin/sysadminctl", session.Sysadminctl, never},
+		{"fdesetup", "/usr/bin/fdesetup", session.Fdesetup, never},
+		{"security", "/usr/bin/security", session.Security, never},
 		// What runs under sudo is a call of its own in the log.
 		{"sudo", "/usr/bin/sudo", macos.Sudo, never},
 	}

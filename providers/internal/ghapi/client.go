@@ -131,6 +131,10 @@ func (c *Client) Site() string {
 // answer, and until when it counts; ok is false before the first.
 func (c *Client) Left() (n int, until time.Time, ok bool) { return c.plain.Left() }
 
+// Ahead is how far this machine's clock was ahead of GitHub's at the last
+// answer, to the second; ok is false before the first.
+func (c *Client) Ahead() (d time.Duration, ok bool) { return c.plain.Ahead() }
+
 // call sends a request that go-github has no method for.
 func (c *Client) call(ctx context.Context, method, path string, body, answer any) error {
 	req, err := c.gh.NewRequest(method, path, body)

@@ -13,7 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"hostler/providers/internal/machine"
 	"hostler/providers/runtime/dispatch"
+	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/runtime/queue"
 )
@@ -54,6 +56,14 @@ type Status struct {
 	Quarantine []ledger.Quarantine `json:"quarantine"`
 	Others     []Other             `json:"others"`
 	Flaws      []string            `json:"flaws,omitempty"` // profiles whose documents can't be trusted
+}
+
+// Configuration is what apply has installed on the Mac.
+type Configuration = site.Configuration
+
+// Installed reads it. Its error says that there is nothing, or what is broken.
+func Installed(o dispatch.Options) (Configuration, error) {
+	return site.Mac{Machine: machine.Local(o.Env.Root, o.Env.Environ)}.Configure()
 }
 
 // Of is the status by what a ledger says.

@@ -151,13 +151,16 @@ type Settings struct {
 	Spec
 	Login    bool // somebody is logged in at the screen
 	Keychain bool // the login keychain is unlocked
-	Timing   Timing
-	Trouble  Trouble
-	Clock    time.Time // zero: the machine's clock
-	Boot     time.Time
-	BootID   string // kern.bootsessionuuid
-	Slots    int    // macOS guest slots that other tools hold
-	Limits   map[string][2]string
+	// AutoLogin is who is logged in when the Mac starts; "": nobody.
+	AutoLogin string
+	FileVault bool // the disk waits for a password when the Mac starts
+	Timing    Timing
+	Trouble   Trouble
+	Clock     time.Time // zero: the machine's clock
+	Boot      time.Time
+	BootID    string // kern.bootsessionuuid
+	Slots     int    // macOS guest slots that other tools hold
+	Limits    map[string][2]string
 }
 
 // NewSettings completes a Spec with the defaults.
@@ -176,8 +179,12 @@ func NewSettings(s Spec, now time.Time) Settings {
 	for i := range s.Registry {
 		s.Registry[i].Digest = s.Registry[i].digest()
 	}
+	autoLogin := s.User
+	if s.LoggedOut {
+		autoLogin = ""
+	}
 	return Settings{
-		Spec: s, Login: !s.LoggedOut, Keychain: !s.LoggedOut,
+		Spec: s, Login: !s.LoggedOut, Keychain: !s.LoggedOut, AutoLogin: autoLogin,
 		Boot: now.Truncate(time.Second), BootID: BootID(),
 		Limits: map[string][2]string{
 			"cpu": {"unlimited", "unlimited"}, "filesize": {"unlimited", "unlimited"},

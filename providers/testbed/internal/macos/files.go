@@ -278,6 +278,21 @@ func Stat(p *mac.Process) int {
 	return code
 }
 
+// permissions are a mode as ls and stat write it.
+func permissions(m fs.FileMode) string {
+	text := []byte(m.Perm().String())
+	if m.IsDir() {
+		text[0] = 'd'
+	}
+	if m&fs.ModeSymlink != 0 {
+		text[0] = 'l'
+	}
+	if m&fs.ModeSetuid != 0 {
+		text[3] = "Ss"[m>>6&1]
+	}
+	return string(text)
+}
+
 func stat(p *mac.Process, format, name string, info fs.FileInfo, owner mac.Owner) string {
 	uid, gid := p.Settings.UID, 20
 	if owner.User == "root" {
@@ -299,7 +314,7 @@ func stat(p *mac.Process, format, name string, info fs.FileInfo, owner mac.Owner
 	}
 	return strings.NewReplacer(
 		"%Su", owner.User, "%Sg", owner.Group, "%u", fmt.Sprint(uid), "%g", fmt.Sprint(gid), "%Lp", fmt.Sprintf("%o", info.Mode().Perm()),
-		"%OLp", fmt.Sprintf("%o", info.Mode().Perm()), "%Sp", info.Mode().String(), "%z", fmt.Sprint(info.Size()), "%N", name,
+		"%OLp", fmt.Sprintf("%o", info.Mode().Perm()), "%Sp", permissions(info.Mode()), "%z", fmt.Sprint(info.Size()), "%N", name,
 		"%m", fmt.Sprint(info.ModTime().Unix()), "%HT", kind, "%i", fmt.Sprint(inode), "%%", "%", "%n", "\n", "%t", "\t",
 	).Replace(format)
 }

@@ -41,6 +41,14 @@ type Retry struct {
 	left left
 }
 
+// Ahead is how far this machine's clock was ahead of GitHub's at the last
+// answer, to the second; ok is false before the first.
+func (r *Retry) Ahead() (d time.Duration, ok bool) {
+	r.left.mu.Lock()
+	defer r.left.mu.Unlock()
+	return r.left.ahead, r.left.dated
+}
+
 // Left is how many requests GitHub still allows in this hour, as of the last
 // answer, and until when it counts; ok is false before the first.
 func (r *Retry) Left() (n int, until time.Time, ok bool) { return r.left.get() }
@@ -53,7 +61,7 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		resp, err := r.Next.RoundTrip(again)
 		if err == nil {
-			r.left.note(resp.Header)
+			r.left.note(resp.Header, r.Now())
 		}
 		wait, ok := r.wait(req, resp, err, try)
 		if !ok {
@@ -146,15 +154,22 @@ func (r *Retry) until(h http.Header, try int) time.Duration {
 	return patience
 }
 
-// left is what the last answer said of the limit.
+// left is what the last answer said of the limit, and of the time.
 type left struct {
 	mu    sync.Mutex
 	known bool
 	n     int
 	until time.Time
+	dated bool
+	ahead time.Duration
 }
 
-func (l *left) note(h http.Header) {
+func (l *left) note(h http.Header, now time.Time) {
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		l.mu.Lock()
+		l.dated, l.ahead = true, now.Sub(date).Truncate(time.Second)
+		l.mu.Unlock()
+	}
 	n, err := strconv.Atoi(h.Get("X-Ratelimit-Remaining"))
 	reset, err2 := strconv.ParseInt(h.Get("X-Ratelimit-Reset"), 10, 64)
 	if err != nil || err2 != nil {

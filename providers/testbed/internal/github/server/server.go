@@ -186,6 +186,7 @@ func (s *Server) meter(b *world.Books, c *rest.Call, kind auth.Kind, out *reply)
 		}
 	}
 	b.Meter.Used[who] = use
+	out.header.Set("Date", c.Now.Format(http.TimeFormat))
 	out.header.Set("X-RateLimit-Limit", strconv.Itoa(limit))
 	out.header.Set("X-RateLimit-Remaining", strconv.Itoa(limit-use.Used))
 	out.header.Set("X-RateLimit-Used", strconv.Itoa(use.Used))
