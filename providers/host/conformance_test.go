@@ -71,6 +71,8 @@ func TestConformance(t *testing.T) {
 			"document":       edit("{", "{{"),
 			"serve/enabled":  edit(`"enabled": true`, `"enabled": false`),
 			"serve/group":    edit(`"group": "Default"`, `"group": "all"`),
+			"serve/metrics":  edit(`:9750`, `:9751`),
+			"serve/hook":     edit(`bin/notify`, `bin/tell`),
 			"binary": func(w *providertest.World, _ cty.Value) error {
 				return os.WriteFile(w.Mac.Path(carrier.Binary), []byte("another"), 0o755)
 			},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -94,6 +95,9 @@ func (h *hosts) carry(r *providers.Resolve[Host]) error {
 		if scheme, _, _ := strings.Cut(r.Want.Serve.Token.String(), ":"); scheme == "env" {
 			r.Warn("serve", fmt.Sprintf("the service is started by launchd, whose environment has no %s; write a keychain:, file: or command: reference", r.Want.Serve.Token))
 		}
+	}
+	if at, err := netip.ParseAddrPort(r.Want.Serve.Metrics); err == nil && !at.Addr().IsLoopback() {
+		r.Warn("serve", fmt.Sprintf("whoever reaches %s sees the names of repositories and jobs, without a password", at))
 	}
 	r.Want.Binary, r.Want.Service = want.Binary, want.Service
 	return nil
@@ -232,7 +236,7 @@ func (h *hosts) recarry(ctx context.Context, have, want *Host) error {
 		return nil
 	case !want.Serve.Enabled:
 		return h.carrier.Remove(ctx)
-	case same && slices.Equal(have.Serve.Clients, want.Serve.Clients):
+	case same && slices.Equal(have.Serve.Clients, want.Serve.Clients) && have.Serve.Metrics == want.Serve.Metrics:
 		return nil
 	}
 	if err := h.carrier.Place(ctx); err != nil {

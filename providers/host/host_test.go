@@ -80,7 +80,8 @@ func served(enabled bool, clients ...string) cty.Value {
 	for _, c := range clients {
 		list = cty.ListVal([]cty.Value{cty.StringVal(c)})
 	}
-	return cty.ObjectVal(map[string]cty.Value{"enabled": cty.BoolVal(enabled), "token": cty.NullVal(cty.String), "clients": list, "group": cty.StringVal(ghapi.DefaultGroup)})
+	return cty.ObjectVal(map[string]cty.Value{"enabled": cty.BoolVal(enabled), "token": cty.NullVal(cty.String), "clients": list, "group": cty.StringVal(ghapi.DefaultGroup),
+		"metrics": cty.StringVal("127.0.0.1:9750"), "hook": cty.ListVal([]cty.Value{cty.StringVal("/usr/local/bin/notify")})})
 }
 
 // carrying is a wanted host that carries the service.
@@ -172,7 +173,11 @@ func TestLifecycle(t *testing.T) {
   "macos_guests": 2,
   "serve": {
     "enabled": false,
-    "group": "Default"
+    "group": "Default",
+    "metrics": "127.0.0.1:9750",
+    "hook": [
+      "/usr/local/bin/notify"
+    ]
   }
 }
 `

@@ -2,6 +2,8 @@ package host
 
 import (
 	"fmt"
+	"net/netip"
+	"path"
 	"regexp"
 
 	"github.com/zclconf/go-cty/cty"
@@ -35,6 +37,8 @@ type Serve struct {
 	Token   secret.Ref `cty:"token" json:"token,omitzero"`
 	Clients []string   `cty:"clients" json:"clients,omitempty"`
 	Group   string     `cty:"group" json:"group,omitempty"` // a group's name, or the address of a block
+	Metrics string     `cty:"metrics" json:"metrics,omitempty"`
+	Hook    []string   `cty:"hook" json:"hook,omitempty"`
 }
 
 // Reserve is what macOS keeps for itself.
@@ -73,6 +77,10 @@ func block() *schema.Block {
 					Doc: "Further accounts of the Mac that may ask for VMs, such as the one of the coordinator's runner."},
 				{Name: "group", Type: schema.RefOrText("runner_group"), Default: cty.StringVal(ghapi.DefaultGroup),
 					Doc: "The runner group of the VMs' runners, as in runner_group.macs, or its name: which repositories' jobs may run in them. Of a repository's runners there is only Default."},
+				{Name: "metrics", Type: schema.String, Check: listening,
+					Doc: "Where the service shows metrics, at /metrics for Prometheus, and a page for people, as in \"127.0.0.1:9750\"; nowhere when left out. Whoever reaches the address sees names of repositories and jobs."},
+				{Name: "hook", Type: schema.ListOf(schema.String), Check: command,
+					Doc: "A program and its arguments, called for each event with one JSON object on standard input: queued, started, finished, quarantined, degraded. It may take 30 seconds; jobs never wait for it."},
 			},
 		}}, hostsettings.Block()},
 	}
@@ -83,6 +91,22 @@ func accounts(v cty.Value) error {
 		if !regexp.MustCompile(`^[a-z_][a-z0-9_.-]*$`).MatchString(e.AsString()) {
 			return cty.IndexIntPath(i).NewErrorf("%q is no account's short name", e.AsString())
 		}
+	}
+	return nil
+}
+
+// listening wants an address of this Mac itself, and a port.
+func listening(v cty.Value) error {
+	at, err := netip.ParseAddrPort(v.AsString())
+	if err != nil || at.Port() == 0 {
+		return fmt.Errorf("%q is no address and port; write them as in 127.0.0.1:9750", v.AsString())
+	}
+	return nil
+}
+
+func command(v cty.Value) error {
+	if words := v.AsValueSlice(); len(words) == 0 || !path.IsAbs(words[0].AsString()) {
+		return fmt.Errorf("launchd gives the service no PATH of yours; begin with the program's whole path, as in [\"/usr/local/bin/notify\"]")
 	}
 	return nil
 }

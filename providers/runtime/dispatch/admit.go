@@ -30,7 +30,7 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 	}
 	snap.Tickets = s.present(snap.Tickets)
 	now := s.Now()
-	sit, err := s.Situate(ctx, snap, s.limits.whole, func(ctx context.Context) (site.Surroundings, error) { return s.lookAround(ctx, snap, now) })
+	sit, err := s.Situate(ctx, snap, s.limits.Whole, func(ctx context.Context) (site.Surroundings, error) { return s.lookAround(ctx, snap, now) })
 	if hopeless(err) {
 		return false, errors.Join(err, s.refuse(err.Error(), snap.Tickets...))
 	}
@@ -65,7 +65,7 @@ func (s *Service) admit(ctx context.Context) (waiting bool, err error) {
 func (s *Service) draft(p runtime.Profile, d ledger.Demand) ledger.Lease {
 	now := s.Now()
 	l := ledger.Lease{Demand: d, Image: p.VM, Boot: s.boot, Timeout: time.Duration(p.Timeout), Granted: now}
-	l.Deadline = now.Add(s.limits.whole(l.Timeout))
+	l.Deadline = now.Add(s.limits.Whole(l.Timeout))
 	l.Enter(ledger.Reserved, now, "")
 	return l
 }

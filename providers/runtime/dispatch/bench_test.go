@@ -64,7 +64,7 @@ func decided(b *testing.B, s *Service) (site.Situation, queue.Decision) {
 	snap, err := s.ledger.Read()
 	must(b, err)
 	now := s.Now()
-	sit, err := s.Situate(b.Context(), snap, s.limits.whole, func(ctx context.Context) (site.Surroundings, error) { return s.lookAround(ctx, snap, now) })
+	sit, err := s.Situate(b.Context(), snap, s.limits.Whole, func(ctx context.Context) (site.Surroundings, error) { return s.lookAround(ctx, snap, now) })
 	must(b, err)
 	sit.Mac.Capacity.Disk = 1 << 62
 	return sit, queue.Admit(now, sit.Mac, sit.Holdings, sit.Tickets)

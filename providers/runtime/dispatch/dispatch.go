@@ -37,49 +37,24 @@ import (
 	"hostler/providers/internal/tartcli"
 	"hostler/providers/runtime/internal/cache"
 	"hostler/providers/runtime/internal/hub"
+	"hostler/providers/runtime/internal/limits"
 	"hostler/providers/runtime/internal/site"
 	"hostler/providers/runtime/internal/vm"
 	"hostler/providers/runtime/ledger"
 )
 
 // Limits are what things may take. A zero one is its default.
-type Limits struct {
-	Boot     time.Duration // 5m, from the lease to a runner that listens
-	Agent    time.Duration // 20s, by which a guest's agent may answer later than SSH and be preferred still
-	Pickup   time.Duration // 3m, from there to a job
-	Grace    time.Duration // 2m, beyond the profile's timeout
-	Retry    time.Duration // 1s, before the first repetition; it doubles, up to 5m
-	Teardown time.Duration // 1h, for which a VM is tried to be removed
-	Sweep    time.Duration // 1m, between two sweeps
-	Absent   time.Duration // 1m, for which a ticket waits for whoever asked to come back
-	Contend  time.Duration // 30s, before a refused macOS guest is tried again
-}
-
-func (l Limits) orDefault() Limits {
-	for _, d := range []struct {
-		limit *time.Duration
-		other time.Duration
-	}{
-		{&l.Boot, 5 * time.Minute}, {&l.Agent, 20 * time.Second}, {&l.Pickup, 3 * time.Minute}, {&l.Grace, 2 * time.Minute}, {&l.Retry, time.Second},
-		{&l.Teardown, time.Hour}, {&l.Sweep, time.Minute}, {&l.Absent, time.Minute}, {&l.Contend, 30 * time.Second},
-	} {
-		if *d.limit == 0 {
-			*d.limit = d.other
-		}
-	}
-	return l
-}
-
-// whole is the longest that a lease can last whose job may take timeout.
-func (l Limits) whole(timeout time.Duration) time.Duration {
-	return l.Boot + l.Pickup + timeout + l.Grace
-}
+type Limits = limits.Limits
 
 // Options are what a service is given.
 type Options struct {
 	Env    providers.Env
 	Limits Limits
 	Now    func() time.Time // nil: time.Now
+	// Observe and Found, if not nil, are told at once of what was recorded and of
+	// what a sweep has found. They must not wait for anything.
+	Observe func(ledger.Event)
+	Found   func(Finding)
 }
 
 // Folder is where the service keeps its ledger, and Logs where each lease has
@@ -109,7 +84,7 @@ func Situate(ctx context.Context, o Options, snap ledger.Snapshot) (site.Situati
 	if err != nil {
 		return site.Situation{}, conf, err
 	}
-	sit, err := m.Situate(ctx, snap, o.Limits.orDefault().whole, func(ctx context.Context) (site.Surroundings, error) { return m.Look(ctx, snap) })
+	sit, err := m.Situate(ctx, snap, o.Limits.OrDefault().Whole, func(ctx context.Context) (site.Surroundings, error) { return m.Look(ctx, snap) })
 	return sit, conf, err
 }
 
@@ -134,6 +109,7 @@ type Service struct {
 	boot   string // of the Mac
 	began  time.Time
 	wake   chan struct{}
+	found  func(Finding) // may be nil
 
 	mu       sync.Mutex
 	asking   map[string]*asking // by the key of the ticket
@@ -150,8 +126,8 @@ var errStopping = errors.New("the service is stopping")
 // otherwise. Nothing is done before Run.
 func New(o Options) (*Service, error) {
 	s := &Service{
-		Mac: macOf(o), limits: o.Limits.orDefault(), log: o.Env.Log,
-		wake: make(chan struct{}, 1), asking: map[string]*asking{}, lives: map[string]*life{},
+		Mac: macOf(o), limits: o.Limits.OrDefault(), log: o.Env.Log,
+		found: o.Found, wake: make(chan struct{}, 1), asking: map[string]*asking{}, lives: map[string]*life{},
 	}
 	s.vms = vm.Maker{Mac: s.Mac, Caches: &cache.Store{Mac: s.Machine, Now: s.Now}}
 	s.hub = &hub.Hub{Mac: s.Machine, Web: o.Env.Web, Now: s.Now}
@@ -170,7 +146,9 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.ledger, err = ledger.Open(file)
+	if s.ledger, err = ledger.Open(file); err == nil {
+		s.ledger.Observe = o.Observe
+	}
 	return s, err
 }
 
@@ -237,6 +215,9 @@ func (s *Service) poke() {
 	default:
 	}
 }
+
+// GitHub is the service's way to GitHub.
+func (s *Service) GitHub() *hub.Hub { return s.hub }
 
 // Snapshot is what the ledger says now, without what was.
 func (s *Service) Snapshot() (ledger.Snapshot, error) { return s.ledger.Read() }

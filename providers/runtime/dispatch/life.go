@@ -64,7 +64,7 @@ func (l *life) run(base, ctx context.Context, lease ledger.Lease, ev event) erro
 	s := l.s
 	steady := func(at time.Time) time.Time {
 		now := s.Now()
-		return now.Add(-min(max(now.Sub(at), 0), s.limits.whole(lease.Timeout)))
+		return now.Add(-min(max(now.Sub(at), 0), s.limits.Whole(lease.Timeout)))
 	}
 	l.granted, l.since = steady(lease.Granted), steady(lease.Since)
 	rules := table()

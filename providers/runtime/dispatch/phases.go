@@ -228,7 +228,7 @@ func (l *life) enlist(ctx context.Context, lease ledger.Lease) error {
 // unpicked ends the wait for a job, if GitHub agrees that the runner has none:
 // it is deregistered first.
 func (l *life) unpicked(ctx context.Context, lease ledger.Lease) (event, error) {
-	until := lease.Granted.Add(l.s.limits.whole(lease.Timeout))
+	until := lease.Granted.Add(l.s.limits.Whole(lease.Timeout))
 	for n := 0; ; n++ {
 		err := l.deregister(ctx, lease)
 		switch {

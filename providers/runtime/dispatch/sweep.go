@@ -25,6 +25,9 @@ func (s *Service) Sweep(ctx context.Context, thorough bool) ([]Finding, error) {
 	found, err := sweeper.Run(ctx)
 	for _, f := range found {
 		s.log.Info("sweep", "what", f.What, "name", f.Name, "verdict", f.Verdict, "why", f.Why, "error", f.Error)
+		if s.found != nil {
+			s.found(f)
+		}
 	}
 	s.poke()
 	return found, errors.Join(err, unread)

@@ -50,7 +50,12 @@ const (
 var buckets = []string{meta, tickets, leases, quarantine, history}
 
 // Ledger is an open ledger. It is safe for concurrent use.
-type Ledger struct{ db *bbolt.DB }
+type Ledger struct {
+	db *bbolt.DB
+	// Observe, if not nil, is told of each event once it is on disk, by whoever
+	// brought it about. It is set before the ledger is used.
+	Observe func(Event)
+}
 
 // Open opens or makes the ledger for writing. Its folder must be there.
 func Open(path string) (*Ledger, error) {
@@ -58,7 +63,7 @@ func Open(path string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{db}
+	l := &Ledger{db: db}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range buckets {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
@@ -88,7 +93,7 @@ func OpenRead(path string) (*Ledger, error) {
 		db.Close()
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
-	return &Ledger{db}, nil
+	return &Ledger{db: db}, nil
 }
 
 func open(path string, readOnly bool) (db *bbolt.DB, err error) {
@@ -184,8 +189,9 @@ func remove(tx *bbolt.Tx, bucket, key string) error {
 // Enqueue makes a ticket, with an ID. Who asks again by the same Key gets the
 // ticket that still waits, or the lease that it became.
 func (l *Ledger) Enqueue(t Ticket) (ticket Ticket, lease *Lease, err error) {
+	fresh := false
 	err = l.write(func(tx *bbolt.Tx) error {
-		ticket, lease = t, nil
+		ticket, lease, fresh = t, nil, false
 		if t.Key != "" {
 			waiting, err := all[Ticket](tx, tickets)
 			if err != nil {
@@ -209,8 +215,12 @@ func (l *Ledger) Enqueue(t Ticket) (ticket Ticket, lease *Lease, err error) {
 			return err
 		}
 		ticket.ID = fmt.Sprintf("t%d", n)
+		fresh = true
 		return put(tx, tickets, ticket.ID, ticket)
 	})
+	if err == nil && fresh {
+		l.tell(Event{Kind: Queued, Ticket: ticket})
+	}
 	return ticket, lease, err
 }
 
@@ -238,6 +248,9 @@ func (l *Ledger) Grant(ticket string, lease Lease) (granted Lease, err error) {
 		}
 		return put(tx, leases, granted.ID, granted)
 	})
+	if err == nil {
+		l.tell(Event{Kind: Granted, Lease: granted})
+	}
 	return granted, err
 }
 
@@ -255,24 +268,29 @@ func newID(tx *bbolt.Tx) string {
 
 // Change changes a lease; what change answers with an error is not kept.
 func (l *Ledger) Change(id string, change func(*Lease) error) (lease Lease, err error) {
+	var before Lease
 	err = l.write(func(tx *bbolt.Tx) error {
 		if lease, err = get[Lease](tx, leases, id); err != nil {
 			return err
 		}
+		before = lease
 		if err := change(&lease); err != nil {
 			return err
 		}
 		return put(tx, leases, id, lease)
 	})
+	if err == nil && lease.Phase != before.Phase {
+		l.tell(Event{Kind: Moved, Lease: lease, Before: before})
+	}
 	return lease, err
 }
 
 // Release moves a lease to history. One that is to be requeued leaves its ticket
 // in the queue, where that stood before; it counts as a try if it failed.
 func (l *Ledger) Release(id string, at time.Time) error {
-	return l.write(func(tx *bbolt.Tx) error {
-		lease, err := get[Lease](tx, leases, id)
-		if err != nil {
+	var lease Lease
+	err := l.write(func(tx *bbolt.Tx) (err error) {
+		if lease, err = get[Lease](tx, leases, id); err != nil {
 			return err
 		}
 		lease.Released = at
@@ -290,34 +308,10 @@ func (l *Ledger) Release(id string, at time.Time) error {
 		}
 		return put(tx, history, id, lease)
 	})
-}
-
-// Quarantine notes what can't be proved; a note of the same VM is replaced, and
-// keeps the time at which it began.
-func (l *Ledger) Quarantine(q Quarantine) error {
-	return l.write(func(tx *bbolt.Tx) error {
-		if old, err := get[Quarantine](tx, quarantine, q.VM); err == nil {
-			q.Since = old.Since
-		}
-		return put(tx, quarantine, q.VM, q)
-	})
-}
-
-// Clear removes a note of Quarantine.
-func (l *Ledger) Clear(vm string) error {
-	return l.write(func(tx *bbolt.Tx) error { return remove(tx, quarantine, vm) })
-}
-
-// SetState replaces what concerns the service as a whole.
-func (l *Ledger) SetState(change func(*State)) error {
-	return l.write(func(tx *bbolt.Tx) error {
-		s, err := get[State](tx, meta, "state")
-		if err != nil && !errors.Is(err, ErrMissing) {
-			return err
-		}
-		change(&s)
-		return put(tx, meta, "state", s)
-	})
+	if err == nil {
+		l.tell(Event{Kind: Finished, Lease: lease})
+	}
+	return err
 }
 
 // Read is all but history, at one moment: tickets as they came, leases as they

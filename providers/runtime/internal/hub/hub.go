@@ -114,6 +114,17 @@ func (h *Hub) group(ctx context.Context, c *ghapi.Client, name string) (int64, e
 	return groups[at].ID, nil
 }
 
+// Left is how many requests GitHub still allows in this hour, as of the last
+// answer, and until when it counts; ok is false before the first.
+func (h *Hub) Left() (n int, until time.Time, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.client == nil {
+		return 0, until, false
+	}
+	return h.client.Left()
+}
+
 func (h *Hub) forgetGroups() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -54,6 +54,8 @@ type Host struct {
 		Clients []string   `json:"clients"`
 		Token   secret.Ref `json:"token"`
 		Group   string     `json:"group"`
+		Metrics string     `json:"metrics"` // ADDRESS:PORT; "": no page
+		Hook    []string   `json:"hook"`    // command
 	} `json:"serve"`
 }
 
