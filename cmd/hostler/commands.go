@@ -44,6 +44,7 @@ func commands() []*command {
 		{name: "state recover", short: "Rebuild a damaged state from its backup and journal", setup: stateRecover},
 		{name: "image ls", short: "List the builds of images: current, kept for rollback, checkpoints", setup: imageList},
 		{name: "image rollback", args: "VM", short: "Make an image's earlier build the image again", setup: imageRollback},
+		{name: "image rebuild", args: "ADDRESS", short: "Build an image anew from the start, though its files have not changed", setup: imageRebuild},
 		{name: "image gc", short: "Remove builds and checkpoints that no image needs", setup: imageGC},
 		{name: "doctor", short: "Look for what breaks a Mac in practice, and say what mends it", setup: doctorCommand},
 		{name: "disk", short: "Show what uses the Mac's disk, what of it can go, and by which command", setup: diskCommand},

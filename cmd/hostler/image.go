@@ -9,7 +9,10 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"hostler/hcl"
+	"hostler/hcl/addr"
 	"hostler/hcl/schema"
+	"hostler/planner"
 	"hostler/providers/tart"
 	"hostler/state"
 )
@@ -64,6 +67,65 @@ func imageRollback(a *app, f *pflag.FlagSet) func([]string) error {
 			return nil
 		})
 	}
+}
+
+// imageRebuild has one image built anew from the start, though nothing of it has
+// changed: what its steps install from elsewhere has.
+func imageRebuild(a *app, f *pflag.FlagSet) func([]string) error {
+	var flags applyFlags
+	flags.lock.register(f)
+	flags.plan.vars.register(f)
+	f.BoolVar(&flags.auto, "auto-approve", false, "do not ask")
+	return func(args []string) error {
+		word, err := onlyOne(args, "the address of an image, such as image.base")
+		if err != nil {
+			return err
+		}
+		target, err := addr.Parse(word)
+		if err != nil || target.Type != "image" {
+			return usageError(fmt.Sprintf("%q is no address of an image, such as image.base", word))
+		}
+		flags.plan.targets, flags.plan.parallelism = addrList{target}, planner.DefaultParallelism
+		p := a.open()
+		cfg, err := p.load(flags.plan.vars)
+		if err != nil {
+			return err
+		}
+		if err := p.withLock("image rebuild", flags.lock.timeout, func(ctx context.Context, l *state.Lock) error {
+			return p.outdate(ctx, cfg, l.Snapshot(), target, flags)
+		}); err != nil {
+			return err
+		}
+		flags.auto = true
+		return p.apply(cfg, "image rebuild", planner.Options{Mode: planner.Normal, Targets: flags.plan.targets}, flags)
+	}
+}
+
+// outdate makes sure that nothing else would be applied, asks, and has the image
+// count as one that must be built.
+func (p *project) outdate(ctx context.Context, cfg *hcl.Config, s *state.Snapshot, target addr.Addr, flags applyFlags) error {
+	r, ok := s.Resources[target]
+	if !ok {
+		return fmt.Errorf("the state has no %s; hostler apply builds it", target)
+	}
+	plan, diags := p.planner.Plan(ctx, cfg, s, planner.Options{Mode: planner.Normal, Targets: []addr.Addr{target}})
+	if diags.HasErrors() {
+		return p.report(diags)
+	}
+	if !plan.Empty() {
+		return fmt.Errorf("%s, or what it depends on, is not as the files say; run hostler apply --target %s first", target, target)
+	}
+	v, err := p.types["image"].Decode(r.Attributes, r.SchemaVersion)
+	if err != nil {
+		return fmt.Errorf("%s: %w", target, err)
+	}
+	if !flags.auto {
+		fmt.Fprintf(p.stdout, "%s is built anew from the start, which takes as long as its steps do. Jobs get the old build until the new one has passed its checks.\n", target)
+		if err := p.consent(ctx, "Build it? Only \"yes\" is taken: ", "Nothing was built."); err != nil {
+			return err
+		}
+	}
+	return tart.Outdate(ctx, p.env, schema.Text(v, "vm"))
 }
 
 func imageGC(a *app, f *pflag.FlagSet) func([]string) error {

@@ -93,6 +93,13 @@ func Rollback(ctx context.Context, env providers.Env, image string) (Build, erro
 	return Build{Image: image, VM: image, Role: string(shelf.Image), Source: b.Source, Digest: b.Digest, Content: b.Content, RunnerVersion: b.Runner}, nil
 }
 
+// Outdate has the image built anew from the start by the next apply, though its
+// files have not changed: its build counts as one of which nobody knows how it
+// was made, and its checkpoints are removed. Until then jobs get the old one.
+func Outdate(ctx context.Context, env providers.Env, image string) error {
+	return newImages(env).shelf.Outdate(ctx, image)
+}
+
 // Garbage is something that no image needs.
 type Garbage struct {
 	Name string `json:"name"` // of a VM, or of an image in tart's cache
@@ -144,6 +151,24 @@ func (c *images) remove(ctx context.Context, w shelf.Waste) error {
 		return c.cache.Remove(ctx, w.Name)
 	}
 	return c.shelf.Discard(ctx, w)
+}
+
+// Used is a VM, or an image in tart's cache, and what it occupies.
+type Used = shelf.Used
+
+// Usage is everything that tart has on the Mac, by name, and how much of the
+// Mac's disk there is and is free, in bytes.
+func Usage(ctx context.Context, env providers.Env) (all []Used, total, free uint64, err error) {
+	c := newImages(env)
+	if total, free, err = c.mac.Room(ctx, "~"); err != nil {
+		return nil, 0, 0, err
+	}
+	sizes, err := c.cache.Sizes(ctx)
+	if err != nil {
+		return nil, total, free, err
+	}
+	all, err = c.shelf.Usage(ctx, sizes)
+	return all, total, free, err
 }
 
 // Script is what a guest is given for the run of a step or a check: what a

@@ -24,8 +24,10 @@
 package shelf
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -194,5 +196,37 @@ func (s Shelf) Relabel(image, source, digest string) error {
 		return nil
 	}
 	b.Source, b.Digest = source, digest
+	return s.write(image, n)
+}
+
+// Outdate forgets how the image's build was made, and deletes its checkpoints:
+// so the next build begins with what the image is from.
+func (s Shelf) Outdate(ctx context.Context, image string) error {
+	if _, err := s.Settle(ctx, image); err != nil {
+		return err
+	}
+	st, err := s.Stand(image)
+	switch {
+	case tartcli.Is(err, tartcli.NotFound):
+		return fmt.Errorf("there is no image %q on this Mac", image)
+	case err != nil:
+		return err
+	case st.Build == nil:
+		return fmt.Errorf("VM %q was not built by hostler: how it was made is not known, so it can't be made anew", image)
+	}
+	checkpoints, err := s.names(ctx, image, Checkpoint)
+	if err != nil {
+		return err
+	}
+	for _, vm := range checkpoints {
+		if err := s.Tart.Delete(ctx, vm); err != nil {
+			return err
+		}
+	}
+	n, err := s.read(image)
+	if err != nil {
+		return err
+	}
+	n.of(st.Build.MAC).Content = ""
 	return s.write(image, n)
 }
