@@ -229,7 +229,7 @@ func (c *images) read(have *Image, list tartcli.Listing) (f providers.Fetched[Im
 	got.CPUs, got.Memory, got.Disk = &st.Config.CPUs, schema.Size(st.Config.Memory), schema.Size(vm.Disk)*gigabyte
 	got.OS, got.MemoryMin = st.Config.OS, schema.Size(st.Config.MinMemory())
 	got.Content = ""
-	if b := st.Build; b != nil && b.Content != "" {
+	if b := st.Build; b != nil && b.Content != "" && !b.Outdated {
 		got.Source, got.Digest, got.Content = b.Source, b.Digest, b.Content
 	} else if have.Content != "" {
 		got.Content = unknown

@@ -94,8 +94,8 @@ func Rollback(ctx context.Context, env providers.Env, image string) (Build, erro
 }
 
 // Outdate has the image built anew from the start by the next apply, though its
-// files have not changed: its build counts as one of which nobody knows how it
-// was made, and its checkpoints are removed. Until then jobs get the old one.
+// files have not changed. Its checkpoints are removed; until that build has
+// passed, jobs get the old one.
 func Outdate(ctx context.Context, env providers.Env, image string) error {
 	return newImages(env).shelf.Outdate(ctx, image)
 }

@@ -48,7 +48,10 @@ type Build struct {
 	Source  string `json:"source,omitempty"`
 	Digest  string `json:"digest,omitempty"`
 	Content string `json:"content,omitempty"` // "" for one that hostler did not make
-	DiskGB  int    `json:"disk_gb,omitempty"` // as it was built; it may have grown since
+	// Outdated says that it shall be built anew, though nothing it was made of has
+	// changed.
+	Outdated bool `json:"outdated,omitempty"`
+	DiskGB   int  `json:"disk_gb,omitempty"` // as it was built; it may have grown since
 	// Chain is the hash of what it was cloned from, and one for each step; the
 	// last one is Content.
 	Chain  []string `json:"chain,omitempty"`
@@ -199,8 +202,8 @@ func (s Shelf) Relabel(image, source, digest string) error {
 	return s.write(image, n)
 }
 
-// Outdate forgets how the image's build was made, and deletes its checkpoints:
-// so the next build begins with what the image is from.
+// Outdate notes that the image shall be built anew, and deletes its checkpoints:
+// so that build begins with what the image is from.
 func (s Shelf) Outdate(ctx context.Context, image string) error {
 	if _, err := s.Settle(ctx, image); err != nil {
 		return err
@@ -227,6 +230,6 @@ func (s Shelf) Outdate(ctx context.Context, image string) error {
 	if err != nil {
 		return err
 	}
-	n.of(st.Build.MAC).Content = ""
+	n.of(st.Build.MAC).Outdated = true
 	return s.write(image, n)
 }
