@@ -268,3 +268,34 @@ workflow "w" {
 	slices.Sort(all)
 	return all
 }
+
+// TestHalfMadeSecret: a secret that stands in one repository of two when its
+// creation fails is recorded there, and made anew by the next apply.
+func TestHalfMadeSecret(t *testing.T) {
+	t.Parallel()
+	for name, f := range map[string]testbed.GitHubFault{
+		"refused":       {Kind: testbed.Unavailable, Method: "PUT", Path: "/repos/acme/site/actions/secrets/TOKEN", Times: -1},
+		"answer lost":   {Kind: testbed.Truncated, Method: "GET", Path: "/repos/acme/site/actions/secrets([?]|$)", Times: -1, Skip: 2}, // the plan's, and Create's own
+		"outcome lost":  {Kind: testbed.ResetAfter, Method: "PUT", Path: "/repos/acme/site/actions/secrets/TOKEN", Times: -1},
+		"both are lost": {Kind: testbed.ResetAfter, Method: "PUT", Path: "/repos/acme/[a-z]+/actions/secrets/TOKEN", Times: -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, gh := newGitHubBuilder(t, 0)
+			must(t, gh.Inject(f))
+			first, err := b.run("apply", "--auto-approve", "--target", "secret.TOKEN")
+			if err == nil {
+				t.Fatalf("it did not fail:\n%s", first)
+			}
+			must(t, gh.Heal())
+			b.must("plan", "--out", "saved", "--target", "secret.TOKEN")
+			b.must("apply", "saved")
+			for _, repo := range []string{"acme/app", "acme/site"} {
+				if s, err := gh.Secrets(repo); err != nil || s["TOKEN"] != "one" {
+					t.Errorf("secrets of %s: %v, %v\n%s", repo, s, err, first)
+				}
+			}
+			b.must("plan", "--detailed-exitcode", "--target", "secret.TOKEN")
+		})
+	}
+}

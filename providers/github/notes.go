@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -55,7 +56,9 @@ func (s *secrets) note(change func(*notes)) (notes, error) {
 	return n, s.store().Write(notesFile, n)
 }
 
-// key is the key of fingerprints; the first one makes it.
+// key is the key of fingerprints; the first one makes it. It goes with the last
+// secret, and yet is the same for all of a run: one that is made anew is known
+// by the fingerprint that its plan has.
 func (s *secrets) key() ([]byte, error) {
 	n, err := s.notes()
 	if err != nil {
@@ -64,13 +67,16 @@ func (s *secrets) key() ([]byte, error) {
 	if n.Key == "" {
 		n, err = s.note(func(n *notes) {
 			if n.Key == "" {
-				n.Key = base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text()))
+				n.Key = cmp.Or(s.last, base64.StdEncoding.EncodeToString([]byte(rand.Text()+rand.Text())))
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
+	s.notesMu.Lock()
+	s.last = n.Key
+	s.notesMu.Unlock()
 	return base64.StdEncoding.DecodeString(n.Key)
 }
 

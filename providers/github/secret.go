@@ -72,6 +72,7 @@ type secrets struct {
 	*ghaccess.Session
 	mac     *machine.Machine
 	notesMu sync.Mutex
+	last    string // the key of this run
 }
 
 func (s *secrets) value(ctx context.Context, want *Secret) (secret.Value, error) {
@@ -108,12 +109,13 @@ func (s *secrets) Resolve(ctx context.Context, r *providers.Resolve[Secret]) err
 	if want.Fingerprint, err = s.fingerprint(want.Name, value); err != nil {
 		return err
 	}
+	// What it has is its own, also where it is made anew.
 	fresh := want.Repositories
-	if r.Have != nil && !r.Replacing {
-		fresh = slices.DeleteFunc(slices.Clone(fresh), func(repo string) bool { return slices.Contains(r.Have.Repositories, repo) })
-	}
-	if r.Have != nil && len(fresh) == 0 && (r.Replacing || want.Visibility == r.Have.Visibility) {
-		return nil
+	if have := r.Have; have != nil && have.Name == want.Name && strings.EqualFold(have.Owner, want.Owner) {
+		fresh = slices.DeleteFunc(slices.Clone(fresh), func(repo string) bool { return slices.Contains(have.Repositories, repo) })
+		if len(fresh) == 0 && (want.Visibility == "" || have.Visibility != "") {
+			return nil
+		}
 	}
 	return s.vacant(ctx, c, want, fresh)
 }
@@ -253,7 +255,7 @@ func (s *secrets) remove(ctx context.Context, c *ghapi.Client, repo, name string
 		delete(n.Updated, key)
 		delete(n.Prints, key)
 		if len(n.Updated) == 0 {
-			n.Key = "" // the last one
+			s.last, n.Key = n.Key, "" // the last one
 		}
 	})
 	return err

@@ -66,7 +66,7 @@ func (c *files) placeRemote(r *providers.Resolve[File]) error {
 func (c *files) vacantRemote(ctx context.Context, r *providers.Resolve[File]) error {
 	look := c.standings()
 	for i, name := range r.Want.Repositories {
-		if r.Have != nil && !r.Replacing && r.Have.Path == r.Want.Path && slices.Contains(r.Have.Repositories, name) {
+		if have := r.Have; have != nil && have.Path == r.Want.Path && have.Branch == r.Want.Branch && slices.Contains(have.Repositories, name) {
 			continue
 		}
 		err := c.vacantIn(ctx, r.Want, name, look)
