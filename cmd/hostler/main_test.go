@@ -188,7 +188,7 @@ func cmdCalls(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // cmdFault is `fault KIND[=DELAY] TOOL [ARGS…]`: the next such call goes wrong
-// that way; `fault clear` takes all back.
+// that way, or with ~WORD the next one of which an argument contains that; `fault clear` takes all back.
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	mac, err := testbed.Open(filepath.Join(ts.Getenv("WORK"), ".mac"))
 	ts.Check(err)
@@ -201,6 +201,9 @@ func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	kind, delay, _ := strings.Cut(args[0], "=")
 	f := testbed.Fault{Tool: args[1], Match: args[2:], Nth: 1, Kind: testbed.Kind(kind), Code: 1, Stderr: "injected fault\n"}
+	if len(f.Match) == 1 && strings.HasPrefix(f.Match[0], "~") {
+		f.Holds, f.Match = f.Match[0][1:], nil
+	}
 	if delay != "" {
 		f.Delay, err = time.ParseDuration(delay)
 		ts.Check(err)

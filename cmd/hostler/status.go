@@ -48,22 +48,29 @@ func queueCommand(a *app, f *pflag.FlagSet) func([]string) error {
 	}
 }
 
-// look asks the service how the Mac stands or, while that is down, reads it
-// from the ledger.
+// look shows how the Mac stands.
 func (a *app) look(show func(status.Status) error) error {
 	return a.service(func(ctx context.Context, p *project, c *socket.Client) error {
-		s, err := c.Status(ctx)
-		if away(err) {
-			var snap ledger.Snapshot
-			if snap, _, err = status.Offline(p.options()); err == nil {
-				s, err = status.Of(ctx, p.options(), snap, false)
-			}
-		}
+		s, err := p.standing(ctx, c)
 		if err != nil {
 			return err
 		}
 		return show(s)
 	})
+}
+
+// standing asks the service how the Mac stands or, while that is down, reads it
+// from the ledger.
+func (p *project) standing(ctx context.Context, c *socket.Client) (status.Status, error) {
+	s, err := c.Status(ctx)
+	if !away(err) {
+		return s, err
+	}
+	snap, _, err := status.Offline(p.options())
+	if err != nil {
+		return s, err
+	}
+	return status.Of(ctx, p.options(), snap, false)
 }
 
 func away(err error) bool {

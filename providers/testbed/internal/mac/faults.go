@@ -3,6 +3,7 @@ package mac
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -58,12 +59,17 @@ func (f Fault) fits() bool {
 type Fault struct {
 	Tool  string
 	Match []string // what the call's arguments begin with; empty: every call
+	Holds string   // what one of the arguments contains; "": whatever
 	Nth   int      // which matching call, from 1 and counted from the injection; 0: every
 	Kind  Kind
 
 	Code           int // Fail
 	Stdout, Stderr string
 	Delay          time.Duration
+}
+
+func (f Fault) holds(args []string) bool {
+	return f.Holds == "" || slices.ContainsFunc(args, func(a string) bool { return strings.Contains(a, f.Holds) })
 }
 
 // FaultCount is a fault and what has become of it.
@@ -104,7 +110,8 @@ func (m *Mac) strike(tool string, args []string) (*Fault, error) {
 	err := Update(m, faultsFile, func(all *[]FaultCount) error {
 		for i := range *all {
 			f := &(*all)[i]
-			if f.Tool != tool || len(args) < len(f.Match) || !slices.Equal(args[:len(f.Match)], f.Match) {
+			if f.Tool != tool || len(args) < len(f.Match) || !slices.Equal(args[:len(f.Match)], f.Match) ||
+				!f.holds(args) {
 				continue
 			}
 			f.Matched++
