@@ -22,17 +22,25 @@ func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
 	fixed(f, "get", true, "hostler has no modules")
 	fixed(f, "upgrade", false, "hostler has no plug-ins")
 	var input, scripts bool
-	var from string
+	var from, owner string
+	var repositories []string
 	f.BoolVar(&input, "input", true, "never asks; `false` is what it does anyway")
 	f.Lookup("input").Hidden = true
 	f.BoolVar(&scripts, "images", false, "also write the scripts of the golden images that hostler ships, to images/")
 	f.StringVar(&from, "from", "", "write the configuration that means what this `FILE` of the old bash tool says, its pipeline.yml")
+	f.StringVar(&owner, "owner", "", "begin with jobs of this GitHub `ORGANIZATION`")
+	f.StringSliceVar(&repositories, "repository", nil, "and of this repository (`NAME`) of it; may be repeated")
 	return func(args []string) error {
-		if len(args) > 0 {
+		switch {
+		case len(args) > 0:
 			return usageError("init takes no arguments; use --chdir DIR for another folder")
+		case (owner == "") != (len(repositories) == 0) || strings.Contains(owner, "/"):
+			return usageError("--owner ORGANIZATION and --repository NAME belong together")
+		case owner != "" && from != "":
+			return usageError("--from says the owner already; leave --owner out")
 		}
 		p := a.open()
-		first := p.starter
+		first := func() error { return p.starter(starterFor(owner, repositories)) }
 		if from != "" {
 			first = func() error { return p.convert(from) }
 		}
@@ -86,12 +94,12 @@ func (p *project) imageScripts() error {
 }
 
 // starter writes a first configuration where there is none.
-func (p *project) starter() error {
+func (p *project) starter(text string) error {
 	have, err := p.configured()
 	if err != nil || have != "" {
 		return err
 	}
-	name, err := p.begin(starter)
+	name, err := p.begin(text)
 	if err != nil {
 		return err
 	}

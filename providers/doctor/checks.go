@@ -43,3 +43,12 @@ func checks() []check {
 		{"images", "an image that is old brings old tools and known holes into every job", (*patient).images},
 	}
 }
+
+// Names are those of all checks.
+func Names() []string {
+	var names []string
+	for _, c := range checks() {
+		names = append(names, c.name)
+	}
+	return names
+}

@@ -221,9 +221,9 @@ func (p *patient) tartItself(ctx context.Context) finding {
 	case err == nil:
 		return sound("tart answers, and is " + tartcli.MinVersion + " or later")
 	case tartcli.Is(err, tartcli.Missing):
-		return failure("there is no tart on this Mac", "brew install cirruslabs/cli/tart")
+		return failure("there is no tart on this Mac", "brew install "+tartcli.Formula)
 	case tartcli.Is(err, tartcli.TooOld):
-		return failure(err.Error(), "brew upgrade cirruslabs/cli/tart")
+		return failure(err.Error(), "brew upgrade "+tartcli.Formula)
 	}
 	return failure("tart does not answer as it should: "+err.Error(), "tart list")
 }
@@ -245,7 +245,7 @@ func (p *patient) softnet(ctx context.Context) finding {
 	var exit *machine.ExitError
 	switch {
 	case errors.As(err, &exit):
-		return failure("there is no "+program+", and "+who+" uses it", "brew install cirruslabs/cli/softnet && "+mend)
+		return failure("there is no "+program+", and "+who+" uses it", "install it from the tap that tart comes from, then "+mend)
 	case err != nil:
 		return unknown("whose softnet is", err)
 	}

@@ -94,7 +94,7 @@ func tools() []tool {
 		{"arch", "/usr/bin/arch", macos.Arch, never},
 		{"sysadminctl", "/usr/sbin/sysadminctl", session.Sysadminctl, never},
 		{"fdesetup", "/usr/bin/fdesetup", session.Fdesetup, never},
-		{"security", "/usr/bin/security", session.Security, never},
+		{"security", "/usr/bin/security", session.Security, having("add-generic-password")},
 		// What runs under sudo is a call of its own in the log.
 		{"sudo", "/usr/bin/sudo", macos.Sudo, never},
 	}

@@ -107,7 +107,7 @@ func (e *Error) why() string {
 	case Missing:
 		return "tart is not installed, or not in PATH; install it from https://tart.run"
 	case TooOld:
-		return fmt.Sprintf("version %s is too old; hostler needs %s or later, which brew upgrade cirruslabs/cli/tart installs", e.Text, MinVersion)
+		return fmt.Sprintf("version %s is too old; hostler needs %s or later, which brew upgrade %s installs", e.Text, MinVersion, Formula)
 	case Timeout:
 		return fmt.Sprintf("no answer within %s", patience)
 	}

@@ -40,6 +40,9 @@ import (
 // clone takes --prune-limit, after exec (2.27) and the agent resolver (2.28).
 const MinVersion = "2.28.5"
 
+// Formula is what Homebrew calls tart.
+const Formula = "openai/tools/tart"
+
 // patience bounds every command that moves no disk. A tart that hangs is an
 // error, not a run that never ends.
 const patience = 2 * time.Minute
