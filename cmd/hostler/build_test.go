@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,15 +113,26 @@ func (b *builder) must(args ...string) string {
 // serve starts the Mac's service.
 func (b *builder) serve() {
 	b.t.Helper()
+	stop := b.serveUntil()
+	b.t.Cleanup(func() {
+		stop()
+		must(b.t, b.mac.Reboot())
+	})
+}
+
+// serveUntil is serve until stop is called, or the test ends.
+func (b *builder) serveUntil() (stop func()) {
+	b.t.Helper()
 	c := exec.Command(b.exe, "serve")
 	c.Env = append(b.mac.Environ(), b.env...)
 	must(b.t, c.Start())
-	b.t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		_ = c.Process.Signal(os.Interrupt)
 		_ = c.Wait()
-		must(b.t, b.mac.Reboot())
 	})
+	b.t.Cleanup(stop)
 	b.await("the service", func(n int) bool { return true })
+	return stop
 }
 
 // await waits until the service answers, and its leases are so many.
