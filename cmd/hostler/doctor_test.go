@@ -117,7 +117,8 @@ func TestDoctor(t *testing.T) {
 		}
 	}
 	p.must("apply", "--auto-approve")
-	p.serve()
+	stop := p.serveUntil()
+	t.Cleanup(func() { must(t, p.mac.Reboot()) })
 	if bad := p.examined(); len(bad) > 0 {
 		t.Fatalf("a Mac in good health: %+v", bad)
 	}
@@ -200,6 +201,14 @@ func TestDoctor(t *testing.T) {
 			must(t, p.gh.EditRunner("pinguin", func(r *testbed.GitHubRunner) { r.OS = "Linux" }))
 		}, func() { must(t, p.gh.RemoveRunner("pinguin")) }},
 		{"registrations", doctor.Warning, "hostler-mini-abc", func() { must(t, p.gh.AddRunner("acme", "hostler-mini-abc", []string{"vm-1"})) }, nil},
+		{"profiles", doctor.Failure, "small", func() {
+			must(t, os.WriteFile(p.mac.Path("/Users/admin/Library/Application Support/hostler/profiles/small.json"), []byte("{"), 0o600))
+		}, func() { p.must("apply", "--auto-approve") }},
+		{"quarantine", doctor.Warning, "hostler-small-zzz", func() { p.tool("tart", "clone", "base", "hostler-small-zzz"); p.must("sweep") },
+			func() { p.tool("tart", "delete", "hostler-small-zzz"); p.must("sweep") }},
+		{"tart", doctor.Failure, "2.20.0 is too old", func() {
+			must(t, p.mac.Inject(testbed.Fault{Tool: "tart", Match: []string{"--version"}, Kind: testbed.Fail, Stdout: "2.20.0\n"}))
+		}, func() { must(t, p.mac.ClearFaults()) }},
 		{"tart", doctor.Failure, "there is no tart", func() { must(t, os.Rename(tart, tart+"-")) }, func() { must(t, os.Rename(tart+"-", tart)) }},
 		{"images", doctor.Warning, "an older ghcr.io/cirruslabs/ubuntu:latest", func() {
 			must(t, p.mac.Publish(testbed.RemoteImage{Ref: "ghcr.io/cirruslabs/ubuntu:latest", OS: "linux", CPUs: 4, CPUMin: 1, Memory: 4 << 30, DiskGB: 20, UsedGB: 3}))
@@ -228,5 +237,9 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("%s: %+v", where, bad)
 		}
 		p.must("apply", "--auto-approve", "--upgrade")
+	}
+	stop()
+	if r := p.examined()["service"]; r.Level != doctor.Failure || !r.Fixable || !strings.Contains(r.Evidence, "it does not answer") {
+		t.Errorf("without a service: %+v", r)
 	}
 }

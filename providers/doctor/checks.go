@@ -31,7 +31,6 @@ func checks() []check {
 		{"github", "runners register at GitHub, and jobs come from there", (*patient).reach},
 		{"clock", "GitHub refuses the tokens of a GitHub App whose Mac's clock is wrong, and jobs that compare times fail", (*patient).clock},
 		{"permission-runners", "without it no VM gets a runner", (*patient).mayRunners},
-		{"permission-groups", "without it no runner is put into a group", (*patient).mayGroups},
 		{"permission-secrets", "without it no Actions secret is kept up to date", (*patient).maySecrets},
 		{"permission-files", "without it no workflow file is kept up to date", (*patient).mayFiles},
 		{"permission-pulls", "without it no pull request brings workflow files", (*patient).mayPulls},

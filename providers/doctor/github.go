@@ -99,19 +99,6 @@ func (p *patient) mayRunners(context.Context) finding {
 	return p.may("runners", p.unlisted)
 }
 
-func (p *patient) mayGroups(ctx context.Context) finding {
-	switch {
-	case !p.answered():
-		return skipped(unreached)
-	case p.github.Repo() != "":
-		return sound("a repository has no runner groups")
-	case p.unlisted != nil:
-		return skipped("it is the permission that runners need")
-	}
-	_, err := p.github.Groups(ctx)
-	return p.may("runner groups", err)
-}
-
 func (p *patient) maySecrets(ctx context.Context) finding {
 	return p.mayIn("secrets", p.Secrets, func(repo string) error {
 		_, err := p.github.Secrets(ctx, repo)
