@@ -150,6 +150,13 @@ func (c *constant) Set(text string) error {
 	return nil
 }
 
+// neverAsks registers --input, which Terraform's wrappers pass to every command,
+// where nothing is asked: either value is what happens anyway.
+func neverAsks(f *pflag.FlagSet) {
+	f.Bool("input", false, "")
+	f.Lookup("input").Hidden = true
+}
+
 // usageError is a mistake in the command line itself: exit code 64.
 type usageError string
 

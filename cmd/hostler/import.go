@@ -11,6 +11,7 @@ func importCommand(a *app, f *pflag.FlagSet) func([]string) error {
 	var lock lockFlags
 	vars.register(f)
 	lock.register(f)
+	neverAsks(f)
 	return func(args []string) error {
 		if len(args) != 2 {
 			return usageError("import wants two arguments: ADDRESS ID")

@@ -21,11 +21,10 @@ func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
 	fixed(f, "backend", true, "hostler's state is a local file, always")
 	fixed(f, "get", true, "hostler has no modules")
 	fixed(f, "upgrade", false, "hostler has no plug-ins")
-	var input, scripts bool
+	var scripts bool
 	var from, owner string
 	var repositories []string
-	f.BoolVar(&input, "input", true, "never asks; `false` is what it does anyway")
-	f.Lookup("input").Hidden = true
+	neverAsks(f)
 	f.BoolVar(&scripts, "images", false, "also write the scripts of the golden images that hostler ships, to images/")
 	f.StringVar(&from, "from", "", "write the configuration that means what this `FILE` of the old bash tool says, its pipeline.yml")
 	f.StringVar(&owner, "owner", "", "begin with jobs of this GitHub `ORGANIZATION`")

@@ -21,6 +21,7 @@ func planCommand(a *app, f *pflag.FlagSet) func([]string) error {
 	var detailed bool
 	flags.register(f)
 	lock.register(f)
+	neverAsks(f)
 	jsonFlag(a, f)
 	f.BoolVar(&flags.destroy, "destroy", false, "plan the destruction of everything")
 	f.StringVar(&out, "out", "", "save the plan to `FILE`, for hostler apply FILE")
