@@ -13,6 +13,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"hostler/providers"
@@ -161,7 +163,7 @@ func (c *Client) Run(ctx context.Context, ask dispatch.Request, each func(dispat
 			return nil, err // there was none to begin with
 		case errors.Is(err, fs.ErrPermission):
 			return nil, err
-		case errors.As(err, &no), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), end != nil:
+		case errors.As(err, &no), broken(err), end != nil:
 		default:
 			return nil, err
 		}
@@ -178,6 +180,11 @@ func (c *Client) Run(ctx context.Context, ask dispatch.Request, each func(dispat
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// broken reports whether the service went away in the middle of a call.
+func broken(err error) bool {
+	return slices.ContainsFunc([]error{io.ErrUnexpectedEOF, io.EOF, syscall.ECONNRESET, syscall.EPIPE}, func(e error) bool { return errors.Is(err, e) })
 }
 
 func (c *Client) runOnce(ctx context.Context, ask dispatch.Request, each func(dispatch.Update)) (*dispatch.Handover, error) {

@@ -1,11 +1,13 @@
 package socket
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -220,5 +222,38 @@ func TestLiars(t *testing.T) {
 				t.Errorf("%v; want %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestKilledService: a service that is killed before it answers breaks the
+// connection; whoever waits asks the next one.
+func TestKilledService(t *testing.T) {
+	env := providers.Env{Root: t.TempDir()}
+	path, err := Path(env)
+	must(t, err)
+	l, err := Listen(path, false)
+	must(t, err)
+	go func() {
+		for n := 0; ; n++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			// What was sent and not read breaks the connection.
+			time.Sleep(50 * time.Millisecond)
+			if n >= 3 {
+				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"handover\":{\"label\":\"vm-1\"}}\n")
+				http.ReadRequest(bufio.NewReader(c))
+			}
+			c.Close()
+		}
+	}()
+	defer l.Close()
+	c, err := Dial(env)
+	must(t, err)
+	away := 0
+	h, err := c.Run(t.Context(), dispatch.Request{Profile: "small"}, func(dispatch.Update) { away++ })
+	if err != nil || h.Label != "vm-1" || away != 1 {
+		t.Errorf("%+v, %v, told %d times", h, err, away)
 	}
 }
