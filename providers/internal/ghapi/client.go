@@ -22,9 +22,11 @@ package ghapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,4 +167,16 @@ func pages[T any](list func(github.ListOptions) ([]T, *github.Response, error)) 
 		opt.Page = resp.NextPage
 	}
 	return nil, fmt.Errorf("GitHub's list has no end")
+}
+
+// part is the page of a list that GitHub wraps in an object. A page that is null,
+// or has nulls in it, is a lie.
+func part[L, T any](page *L, resp *github.Response, err error, items func(*L) []*T) ([]*T, *github.Response, error) {
+	if err != nil {
+		return nil, resp, err
+	}
+	if page == nil || slices.Contains(items(page), nil) {
+		return nil, resp, errors.New("GitHub's answer has null where a list should be")
+	}
+	return items(page), resp, nil
 }

@@ -35,10 +35,7 @@ func group(g *github.RunnerGroup) Group {
 func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	list, err := pages(func(opt github.ListOptions) ([]*github.RunnerGroup, *github.Response, error) {
 		got, resp, err := c.gh.Actions.ListOrganizationRunnerGroups(ctx, c.Org(), &github.ListOrgRunnerGroupOptions{ListOptions: opt})
-		if err != nil {
-			return nil, resp, err
-		}
-		return got.RunnerGroups, resp, nil
+		return part(got, resp, err, func(l *github.RunnerGroups) []*github.RunnerGroup { return l.RunnerGroups })
 	})
 	if err != nil {
 		return nil, explain(err, needsRunners, "list the runner groups of %s", c.Org())
@@ -88,10 +85,7 @@ func (c *Client) DeleteGroup(ctx context.Context, id int64) error {
 func (c *Client) GroupRepositories(ctx context.Context, id int64) ([]Repository, error) {
 	list, err := pages(func(opt github.ListOptions) ([]*github.Repository, *github.Response, error) {
 		got, resp, err := c.gh.Actions.ListRepositoryAccessRunnerGroup(ctx, c.Org(), id, &opt)
-		if err != nil {
-			return nil, resp, err
-		}
-		return got.Repositories, resp, nil
+		return part(got, resp, err, func(l *github.ListRepositories) []*github.Repository { return l.Repositories })
 	})
 	if err != nil {
 		return nil, explain(err, needsRunners, "list what has access to runner group %d of %s", id, c.Org())

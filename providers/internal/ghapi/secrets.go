@@ -46,10 +46,7 @@ func (c *Client) Secrets(ctx context.Context, repo string) ([]Secret, error) {
 		} else {
 			got, resp, err = c.gh.Actions.ListOrgSecrets(ctx, c.Org(), &opt)
 		}
-		if err != nil {
-			return nil, resp, err
-		}
-		return got.Secrets, resp, nil
+		return part(got, resp, err, func(l *github.Secrets) []*github.Secret { return l.Secrets })
 	})
 	if err != nil {
 		return nil, explain(err, needsSecrets, "list the secrets of %s", c.holder(repo))
@@ -142,10 +139,7 @@ func (c *Client) SecretRepositories(ctx context.Context, name string) ([]Reposit
 	}
 	list, err := pages(func(opt github.ListOptions) ([]*github.Repository, *github.Response, error) {
 		got, resp, err := c.gh.Actions.ListSelectedReposForOrgSecret(ctx, c.Org(), name, &opt)
-		if err != nil {
-			return nil, resp, err
-		}
-		return got.Repositories, resp, nil
+		return part(got, resp, err, func(l *github.SelectedReposList) []*github.Repository { return l.Repositories })
 	})
 	if err != nil {
 		return nil, explain(err, needsSecrets, "list what sees secret %s of %s", name, c.Org())

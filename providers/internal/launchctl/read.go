@@ -53,7 +53,9 @@ func parseService(out string) *Service {
 		case "path":
 			s.Path = value
 		case "pid":
-			s.PID, _ = strconv.Atoi(value)
+			if n, err := strconv.Atoi(value); err == nil && n > 0 {
+				s.PID = n
+			}
 		case "last exit code":
 			if value != "(never exited)" {
 				s.LastExit = value

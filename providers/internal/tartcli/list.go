@@ -99,6 +99,11 @@ func (t *Tart) listOnce(ctx context.Context) (Listing, error) {
 	if err != nil {
 		return Listing{}, err
 	}
+	return parseList(out)
+}
+
+// parseList reads the JSON of `tart list`.
+func parseList(out []byte) (Listing, error) {
 	// Up to 2.30 there is a SizeOnDisk, since then an Accessed; neither matters.
 	var lines []struct {
 		Source, Name, State string
