@@ -324,3 +324,53 @@ func TestCampaignDispatch(t *testing.T) {
 	}
 	t.Logf("dispatch: %d kills; %d jobs, %d of them not done; %d VMs and %d runners leaked", *kills, len(all), bad, len(vms)-1, len(runners))
 }
+
+// TestStorm: applies that race for one state, with signals raining on each of
+// them, end in order, one after the other; afterwards all is as wanted.
+func TestStorm(t *testing.T) {
+	t.Parallel()
+	b := newBuilder(t, testbed.Pretend, campaignFiles(0))
+	b.must("apply", "--auto-approve")
+	want := objects(t, b.mac)
+	b.write(campaignFiles(1))
+	b.must("apply", "--auto-approve")
+	b.write(campaignFiles(0))
+	random := rand.New(rand.NewPCG(7, 4))
+	ended := make(chan string)
+	for i := range 3 {
+		c := exec.Command(b.exe, "--chdir", b.dir, "apply", "--auto-approve", "--lock-timeout", "2m")
+		c.Env = append(b.mac.Environ(), b.env...)
+		var out strings.Builder
+		c.Stdout, c.Stderr = &out, &out
+		must(t, c.Start())
+		signals := []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGWINCH, syscall.SIGUSR1}[:2+i]
+		var waits []time.Duration
+		for range 20 {
+			waits = append(waits, time.Duration(random.Int64N(int64(100*time.Millisecond))))
+		}
+		go func() {
+			for n, d := range waits {
+				time.Sleep(d)
+				_ = c.Process.Signal(signals[n%len(signals)])
+			}
+		}()
+		go func() {
+			_ = c.Wait()
+			ended <- out.String()
+		}()
+	}
+	for range 3 {
+		if out := <-ended; strings.Contains(out, "panic") || strings.Contains(out, "goroutine ") {
+			t.Errorf("%s", out)
+		}
+	}
+	if !json.Valid([]byte(b.must("state", "pull"))) {
+		t.Fatal("the state is no JSON")
+	}
+	b.must("apply", "--auto-approve")
+	if have := objects(t, b.mac); have != want {
+		lost, left := differing(want, have)
+		t.Errorf("lost %q, left over %q", lost, left)
+	}
+	b.must("plan", "--detailed-exitcode")
+}
