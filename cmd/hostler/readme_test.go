@@ -20,6 +20,7 @@ import (
 var unplayed = map[string]string{
 	"go test": "these are the tests, and benchmarks that take minutes",
 	"gh api":  "it asks GitHub itself",
+	".ci/":    "it measures for minutes, or builds releases",
 }
 
 // documented are the commands of a document's sh blocks, without comments.

@@ -250,11 +250,14 @@ func (s *Store) Size(ctx context.Context, dir string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
+	// Files that vanish beneath du, as a job's do, make it fail after it has counted
+	// the others.
 	out, err := s.Mac.Run(ctx, machine.Command{Program: "du", Args: []string{"-sk", dir}})
-	if err != nil {
+	var exit *machine.ExitError
+	text, _, counted := strings.Cut(string(out.Stdout), "\t")
+	if err != nil && !(counted && errors.As(err, &exit)) {
 		return 0, err
 	}
-	text, _, _ := strings.Cut(string(out.Stdout), "\t")
 	kib, err := strconv.ParseUint(strings.TrimSpace(text), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("du -sk %s printed %q", dir, out.Stdout)

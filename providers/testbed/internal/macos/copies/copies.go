@@ -91,13 +91,20 @@ func Du(p *mac.Process) int {
 	code := 0
 	for _, a := range args {
 		var bytes int64
-		err := filepath.WalkDir(p.Path(a), func(_ string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return err
+		root := p.Path(a)
+		err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+			var info fs.FileInfo
+			if err == nil {
+				info, err = d.Info()
 			}
-			info, err := d.Info()
-			if err == nil && !d.IsDir() {
+			switch {
+			case err != nil && name != root: // it vanished, and the rest is counted
+				code = p.Errorf(1, "du: %s: %v", d.Name(), plain(err))
+			case err == nil && !d.IsDir():
 				bytes += (info.Size() + 4095) / 4096 * 4096
+			}
+			if name != root {
+				return nil
 			}
 			return err
 		})
