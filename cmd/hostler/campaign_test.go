@@ -374,3 +374,58 @@ func TestStorm(t *testing.T) {
 	}
 	b.must("plan", "--detailed-exitcode")
 }
+
+// TestCampaignTerraform does to terraform, where there is one, what
+// TestCampaignApply does to hostler, and tells what became of its state. It asserts
+// nothing: it is what the campaign is compared with.
+func TestCampaignTerraform(t *testing.T) {
+	exe, err := exec.LookPath("terraform")
+	if err != nil || *kills < 20 {
+		t.Skip("needs terraform, and -kills 20 at least")
+	}
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "main.tf"), []byte("variable \"v\" {}\nresource \"terraform_data\" \"w\" {\n  for_each = toset([for i in range(300) : tostring(i)])\n  input    = \"${var.v} ${each.key}\"\n}\n"), 0o600))
+	command := func(args ...string) *exec.Cmd {
+		c := exec.Command(exe, append([]string{"-chdir=" + dir}, args...)...)
+		c.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_CLI_CONFIG_FILE=/dev/null")
+		return c
+	}
+	run := func(args ...string) time.Duration {
+		from := time.Now()
+		if out, err := command(args...).CombinedOutput(); err != nil {
+			t.Fatalf("terraform %v: %v\n%s", args, err, out)
+		}
+		return time.Since(from)
+	}
+	run("init", "-input=false")
+	state := filepath.Join(dir, "terraform.tfstate")
+	run("apply", "-auto-approve", "-var=v=first")
+	good, err := os.ReadFile(state)
+	must(t, err)
+	took := run("apply", "-auto-approve", "-var=v=second")
+	random := rand.New(rand.NewPCG(7, 1))
+	empty, broken, late := 0, 0, 0
+	for range *kills {
+		must(t, os.WriteFile(state, good, 0o600))
+		c := command("apply", "-auto-approve", "-var=v=second")
+		must(t, c.Start())
+		ended := make(chan error, 1)
+		go func() { ended <- c.Wait() }()
+		select {
+		case <-ended:
+			late++
+			continue
+		case <-time.After(time.Duration(random.Int64N(int64(took) * 11 / 10))):
+		}
+		_ = c.Process.Kill()
+		<-ended
+		os.Remove(filepath.Join(dir, ".terraform.tfstate.lock.info"))
+		switch data, err := os.ReadFile(state); {
+		case err != nil || len(data) == 0:
+			empty++
+		case !json.Valid(data):
+			broken++
+		}
+	}
+	t.Logf("terraform: %d kills, %d of them too late; the state is empty after %d, and no JSON after %d", *kills, late, empty, broken)
+}
