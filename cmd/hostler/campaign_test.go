@@ -109,13 +109,19 @@ func (c tally) String() string {
 	return fmt.Sprintf("%d kills, %d of them too late; lost %d, made twice or left over %d, plans that failed %d", c.kills, c.ended, c.lost, c.twice, c.unplanned)
 }
 
-// struck runs a command of hostler and kills it after so long; late says that it
-// had ended by then.
+// struck runs a command of hostler, and kills it after so long.
 func (b *builder) struck(after time.Duration, args ...string) (late bool) {
 	b.t.Helper()
 	c := exec.Command(b.exe, append([]string{"--chdir", b.dir}, args...)...)
 	c.Env = append(b.mac.Environ(), b.env...)
-	must(b.t, c.Start())
+	return struck(b.t, c, after)
+}
+
+// struck runs a program and kills it after so long; late says that it had ended
+// by then.
+func struck(t *testing.T, c *exec.Cmd, after time.Duration) (late bool) {
+	t.Helper()
+	must(t, c.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
 	select {
@@ -123,7 +129,7 @@ func (b *builder) struck(after time.Duration, args ...string) (late bool) {
 		return true
 	case <-time.After(after):
 	}
-	_ = c.Process.Signal(syscall.SIGKILL)
+	_ = c.Process.Kill()
 	<-ended
 	return false
 }
@@ -407,18 +413,10 @@ func TestCampaignTerraform(t *testing.T) {
 	empty, broken, late := 0, 0, 0
 	for range *kills {
 		must(t, os.WriteFile(state, good, 0o600))
-		c := command("apply", "-auto-approve", "-var=v=second")
-		must(t, c.Start())
-		ended := make(chan error, 1)
-		go func() { ended <- c.Wait() }()
-		select {
-		case <-ended:
+		if struck(t, command("apply", "-auto-approve", "-var=v=second"), time.Duration(random.Int64N(int64(took)*11/10))) {
 			late++
 			continue
-		case <-time.After(time.Duration(random.Int64N(int64(took) * 11 / 10))):
 		}
-		_ = c.Process.Kill()
-		<-ended
 		os.Remove(filepath.Join(dir, ".terraform.tfstate.lock.info"))
 		switch data, err := os.ReadFile(state); {
 		case err != nil || len(data) == 0:

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -90,7 +89,6 @@ func (p *project) doctorOptions() (doctor.Options, error) {
 	if err != nil {
 		return o, err
 	}
-	secrets, files, pulls := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for a, r := range snapshot.Resources {
 		if a.Type != "secret" && a.Type != "workflow" {
 			continue
@@ -99,28 +97,27 @@ func (p *project) doctorOptions() (doctor.Options, error) {
 		if err != nil {
 			return o, fmt.Errorf("%s: %w", a, err)
 		}
-		repos := schema.Part(v, "repositories")
-		switch {
-		case a.Type == "secret" && repos == cty.NilVal:
-			secrets[""] = true
-			continue
-		case repos == cty.NilVal:
-			continue
-		}
-		for _, repo := range repos.AsValueSlice() {
-			switch {
-			case a.Type == "secret":
-				secrets[repo.AsString()] = true
-			case schema.Text(v, "delivery") == "pull_request":
-				pulls[repo.AsString()] = true
-				fallthrough
-			default:
-				files[repo.AsString()] = true
+		var repos []string
+		if list := schema.Part(v, "repositories"); list != cty.NilVal {
+			for _, repo := range list.AsValueSlice() {
+				repos = append(repos, repo.AsString())
 			}
 		}
+		switch {
+		case a.Type == "workflow":
+			o.Files = append(o.Files, repos...)
+			if schema.Text(v, "delivery") == "pull_request" {
+				o.Pulls = append(o.Pulls, repos...)
+			}
+		case schema.Text(v, "visibility") != "":
+			o.Secrets = append(o.Secrets, "")
+		default:
+			o.Secrets = append(o.Secrets, repos...)
+		}
 	}
-	for places, list := range map[*[]string]map[string]bool{&o.Secrets: secrets, &o.Files: files, &o.Pulls: pulls} {
-		*places = slices.Sorted(maps.Keys(list))
+	for _, places := range []*[]string{&o.Secrets, &o.Files, &o.Pulls} {
+		slices.Sort(*places)
+		*places = slices.Compact(*places)
 	}
 	return o, nil
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -33,8 +35,12 @@ func initFolder(a *app, f *pflag.FlagSet) func([]string) error {
 		switch {
 		case len(args) > 0:
 			return usageError("init takes no arguments; use --chdir DIR for another folder")
-		case (owner == "") != (len(repositories) == 0) || strings.Contains(owner, "/"):
+		case (owner == "") != (len(repositories) == 0):
 			return usageError("--owner ORGANIZATION and --repository NAME belong together")
+		case owner != "" && !regexp.MustCompile(`^[A-Za-z0-9-]+$`).MatchString(owner):
+			return usageError(fmt.Sprintf("--owner: %q is no organization's name", owner))
+		case slices.ContainsFunc(repositories, func(r string) bool { return !regexp.MustCompile(`^[A-Za-z0-9_.-]+$`).MatchString(r) }):
+			return usageError(fmt.Sprintf("--repository: %q are not all names of repositories; write them without the owner", repositories))
 		case owner != "" && from != "":
 			return usageError("--from says the owner already; leave --owner out")
 		}

@@ -272,7 +272,7 @@ func (p *patient) registrations(context.Context) finding {
 	var left []ghapi.Runner
 	var names []string
 	for _, r := range p.runners {
-		if _, ours := p.ours(r.Name); ours && !r.Online && !r.Busy && !p.lent(r.Name) {
+		if p.ours(r.Name) && !r.Online && !r.Busy && !p.lent(r.Name) {
 			left, names = append(left, r), append(names, r.Name)
 		}
 	}

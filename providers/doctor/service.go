@@ -11,6 +11,7 @@ import (
 	"hostler/providers/host"
 	"hostler/providers/internal/tartcli"
 	"hostler/providers/runtime/ledger"
+	"hostler/providers/runtime/status"
 )
 
 // What is wrong with the service, with what it lends, and with the disk.
@@ -86,9 +87,6 @@ func (p *patient) quarantine(context.Context) finding {
 	return warning(strings.Join(all, "; "), strings.Join(mend, "; "))
 }
 
-// growth is what a job may write before its Mac's disk is short of room.
-const growth = 8 << 30
-
 func (p *patient) disk(ctx context.Context) finding {
 	_, free, err := p.mac.Room(ctx, p.facts.Home)
 	if err != nil {
@@ -98,9 +96,9 @@ func (p *patient) disk(ctx context.Context) finding {
 	text := fmt.Sprintf("%s are free, of which the host keeps %s for itself", size(free), size(reserve))
 	const mend = "hostler disk shows what can go, and by which command"
 	switch {
-	case free < reserve+growth:
+	case free < reserve+status.Growth:
 		return failure(text+": no job gets a VM", mend)
-	case free < reserve+4*growth:
+	case free < reserve+4*status.Growth:
 		return warning(text, mend)
 	}
 	return sound(text)
@@ -134,12 +132,11 @@ func (p *patient) images(ctx context.Context) finding {
 	return sound(fmt.Sprintf("all %d that come from a registry are made from what is there now", n))
 }
 
-// ours reports whether a runner's name is one that the service of this Mac
-// gives, and the lease it was for.
-func (p *patient) ours(runner string) (lease string, ok bool) {
-	prefix := ledger.Prefix + p.conf.Host.Name + "-"
-	lease, ok = strings.CutPrefix(runner, prefix)
-	return lease, ok && lease != "" && !strings.Contains(lease, "-")
+// ours reports whether a runner's name is one that the service of this Mac gives
+// to the runner of a lease.
+func (p *patient) ours(runner string) bool {
+	lease, ok := strings.CutPrefix(runner, ledger.Prefix+p.conf.Host.Name+"-")
+	return ok && lease != "" && !strings.Contains(lease, "-")
 }
 
 // lent reports whether a lease has the runner.

@@ -173,9 +173,8 @@ func (s *secrets) put(ctx context.Context, c *ghapi.Client, want *Secret) (set [
 		if _, err := s.note(func(n *notes) { n.Updated[key], n.Prints[key] = pending, print }); err != nil {
 			return set, err
 		}
-		// GitHub's refusal is an answer; any other failure leaves open what it did.
 		err := c.SetSecret(ctx, repo, want.Name, value, want.Visibility, nil)
-		if status := ghapi.Status(err); status < 400 || status >= 500 {
+		if !ghapi.Refused(err) {
 			set = append(set, repo)
 		}
 		if err != nil {

@@ -167,8 +167,7 @@ func (c *files) createRemote(ctx context.Context, want *File) (*File, error) {
 	return want, nil
 }
 
-// stands reports whether a file that was written is there, or may be: a refusal
-// is an answer, any other failure leaves open what GitHub did.
+// stands reports whether a file that was written is there, or may be.
 func stands(err error) bool {
 	var exists *providers.ExistsError
 	return !errors.As(err, &exists) && !delivery.Refused(err)

@@ -57,6 +57,10 @@ func Status(err error) int {
 // NotFound reports whether GitHub has no such thing, or hides it.
 func NotFound(err error) bool { return Status(err) == http.StatusNotFound }
 
+// Refused reports whether GitHub said no, so that nothing was done. Any other
+// failure leaves open what GitHub did.
+func Refused(err error) bool { s := Status(err); return s >= 400 && s < 500 }
+
 // LimitError is a limit of requests that does not end soon.
 type LimitError = web.LimitError
 

@@ -47,6 +47,9 @@ const backlog = 256
 // New returns the reporter of a service with these options, and the options
 // that make the service report to it.
 func New(o dispatch.Options) (*Reporter, dispatch.Options) {
+	if o.Env.Log == nil {
+		o.Env.Log = slog.New(slog.DiscardHandler)
+	}
 	r := &Reporter{options: o, mac: machine.Local(o.Env.Root, o.Env.Environ), log: o.Env.Log, events: make(chan Event, backlog)}
 	r.count()
 	o.Observe, o.Found = r.observe, r.found

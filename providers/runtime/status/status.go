@@ -61,6 +61,10 @@ type Status struct {
 // Configuration is what apply has installed on the Mac.
 type Configuration = site.Configuration
 
+// Growth is how many bytes of the disk must be free for a job, beside what the
+// host keeps for itself.
+const Growth = site.Growth
+
 // Installed reads it. Its error says that there is nothing, or what is broken.
 func Installed(o dispatch.Options) (Configuration, error) {
 	return site.Mac{Machine: machine.Local(o.Env.Root, o.Env.Environ)}.Configure()

@@ -19,9 +19,9 @@ type Mac struct {
 	Now  func() time.Time
 }
 
-// growth is how much disk is kept for what a job writes in its VM: a clone takes
+// Growth is how much disk is kept for what a job writes in its VM: a clone takes
 // none at first, and how much it will nobody knows.
-const growth = 8 << 30
+const Growth = 8 << 30
 
 // Situation is all that a decision depends on.
 type Situation struct {
@@ -106,7 +106,7 @@ func (m Mac) demand(p runtime.Profile) (ledger.Demand, error) {
 	case err != nil:
 		return ledger.Demand{}, fmt.Errorf("its golden image: %w", err)
 	}
-	d := ledger.Demand{Memory: uint64(p.Memory), Disk: growth}
+	d := ledger.Demand{Memory: uint64(p.Memory), Disk: Growth}
 	if c.OS == "darwin" {
 		d.Guests = 1
 	}

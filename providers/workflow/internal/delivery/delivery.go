@@ -294,10 +294,7 @@ func Gone(err error) bool { return ghapi.NotFound(err) }
 
 // Refused reports whether nothing was written: GitHub, or what stands there,
 // said no.
-func Refused(err error) bool {
-	status := ghapi.Status(err)
-	return IsChanged(err) || status >= 400 && status < 500
-}
+func Refused(err error) bool { return IsChanged(err) || ghapi.Refused(err) }
 
 // IsChanged reports whether err is a *ChangedError.
 func IsChanged(err error) bool {
