@@ -132,7 +132,7 @@ func (r *Reader) folder(rel string, chain []included, from *hcl.Range) {
 		own = append(own, r.file(f, e.Name()))
 	}
 	if len(own) == 0 {
-		fail("No configuration files", "The folder %s has no *.hcl files. Go to the folder that has them, name it with --chdir, or start one with hostler init.", dir)
+		fail("No configuration files", "The folder %s has no *.hcl files. Go to the folder that has them, name it with --chdir, or start one with `hostler init`.", dir)
 	}
 	r.Files = append(r.Files, own...)
 	for _, i := range r.Settings(own, from == nil) {
