@@ -79,6 +79,7 @@ type Block struct {
 	// Value has the type Language.Blocks[Addr.Type].Value(), is normalized and
 	// unmarked; computed attributes are null.
 	Value          cty.Value
+	known          bool        // wholly: only such blocks get into a Config
 	Deps           []addr.Addr // sorted; instances, never whole for_each blocks
 	PreventDestroy bool
 	// IgnoreChanges are attribute names; ["*"] is all of them.

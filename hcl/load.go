@@ -208,7 +208,7 @@ func (l *loader) finish() {
 			continue
 		}
 		for _, b := range m.blocks {
-			if b.Value.IsWhollyKnown() {
+			if b.known {
 				c.Blocks = append(c.Blocks, b)
 			}
 		}

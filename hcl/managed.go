@@ -65,9 +65,9 @@ func (l *loader) declareManaged(n *graph.Node, f *folder.Folder, b *hcl.Block, s
 func (m *managed) eval(l *loader, ctx *hcl.EvalContext) (cty.Value, Diagnostics) {
 	diags := l.checkAfter(m)
 	if m.forEach == nil {
-		b, v, more := m.instance(l, ctx, m.addr)
+		b, more := m.instance(l, ctx, m.addr)
 		m.blocks = []*Block{b}
-		return v, append(diags, more...)
+		return m.value(b), append(diags, more...)
 	}
 	each := func(key, value cty.Value) *hcl.EvalContext {
 		child := ctx.NewChild()
@@ -78,31 +78,37 @@ func (m *managed) eval(l *loader, ctx *hcl.EvalContext) (cty.Value, Diagnostics)
 	elems, more := meta.ForEach(m.forEach, ctx)
 	diags = append(diags, more...)
 	if len(elems) == 0 {
-		_, v, more := m.instance(l, each(cty.UnknownVal(cty.String), cty.DynamicVal), m.addr)
+		b, more := m.instance(l, each(cty.UnknownVal(cty.String), cty.DynamicVal), m.addr)
 		if elems == nil {
 			return cty.DynamicVal, append(diags, more...)
 		}
 		m.keys = map[string]*Block{}
-		return cty.MapValEmpty(v.Type()).Mark(marks.InstancesOf(m.addr)), append(diags, more...)
+		return cty.MapValEmpty(m.value(b).Type()).Mark(marks.InstancesOf(m.addr)), append(diags, more...)
 	}
 	m.keys = make(map[string]*Block, len(elems))
-	values := make(map[string]cty.Value, len(elems))
 	told := report.Told{}
 	for _, key := range report.SortedKeys(elems) {
-		b, v, more := m.instance(l, each(cty.StringVal(key), elems[key]), m.addr.Instance(key))
-		m.keys[key], values[key] = b, v
+		b, more := m.instance(l, each(cty.StringVal(key), elems[key]), m.addr.Instance(key))
+		m.keys[key] = b
 		m.blocks = append(m.blocks, b)
 		diags = append(diags, told.News(more)...)
+	}
+	if !m.node.Read {
+		return cty.DynamicVal, diags
+	}
+	values := make(map[string]cty.Value, len(elems))
+	for key, b := range m.keys {
+		values[key] = m.value(b)
 	}
 	return cty.MapVal(values).Mark(marks.InstancesOf(m.addr)), diags
 }
 
-// instance decodes the body in ctx. The value is for expressions that refer
-// to it; it is of the same type for every instance.
-func (m *managed) instance(l *loader, ctx *hcl.EvalContext, a addr.Addr) (*Block, cty.Value, Diagnostics) {
+// instance decodes the body in ctx.
+func (m *managed) instance(l *loader, ctx *hcl.EvalContext, a addr.Addr) (*Block, Diagnostics) {
 	d := &decode.Decoder{Blocks: l, Folder: m.folder, Body: m.body, Addr: a, Deps: map[addr.Addr]bool{}}
 	b := &Block{Addr: a, Source: Source{m.body}, IgnoreChanges: m.ignore}
 	b.Value = d.Decode(ctx)
+	b.known = d.Known
 	prevent, diags := meta.PreventDestroy(m.body.Attrs["prevent_destroy"], ctx)
 	b.PreventDestroy = prevent
 	for _, r := range m.after {
@@ -114,6 +120,12 @@ func (m *managed) instance(l *loader, ctx *hcl.EvalContext, a addr.Addr) (*Block
 		}
 	}
 	b.Deps = slices.SortedFunc(maps.Keys(d.Deps), addr.Compare)
+	return b, append(d.Diags, diags...)
+}
+
+// value is what expressions that refer to the instance see; it is of the same
+// type for every one.
+func (m *managed) value(b *Block) cty.Value {
 	attrs := b.Value.AsValueMap()
 	for _, attr := range m.schema.Attrs {
 		if attr.Computed {
@@ -123,8 +135,8 @@ func (m *managed) instance(l *loader, ctx *hcl.EvalContext, a addr.Addr) (*Block
 	if attrs == nil {
 		attrs = map[string]cty.Value{}
 	}
-	attrs["address"] = cty.StringVal(a.String())
-	return b, cty.ObjectVal(attrs).Mark(marks.Origin(a)), append(d.Diags, diags...)
+	attrs["address"] = cty.StringVal(b.Addr.String())
+	return cty.ObjectVal(attrs).Mark(marks.Origin(b.Addr))
 }
 
 // hosts groups the instances by the host that each is on, "" for none. It is

@@ -46,6 +46,9 @@ func (l *loader) linkTo(n *graph.Node, t hcl.Traversal) graph.Ref {
 	if r.Root != "each" || d != nil {
 		n.Refs = append(n.Refs, r)
 	}
+	if r.To != nil {
+		r.To.Read = true
+	}
 	return r
 }
 

@@ -137,13 +137,9 @@ func (t *Type) Resolve(ctx context.Context, r Resolution) (cty.Value, error) {
 // Configure shows the type the configuration; see Configurer.
 func (t *Type) Configure(config Lookup) { t.ops.configure(config) }
 
-// Validate runs the type's own checks that look at no Mac. A block of which
-// something is not known, as in a validation without values for variables,
-// can't be judged yet.
+// Validate runs the type's own checks that look at no Mac. All of want is
+// known.
 func (t *Type) Validate(a addr.Addr, want cty.Value, config Lookup) error {
-	if !want.IsWhollyKnown() {
-		return nil
-	}
 	return t.ops.validate(a, want, config)
 }
 

@@ -16,8 +16,15 @@ import (
 )
 
 // Validate wants the template to be there and to be one. It is part of the
-// configuration; nothing of the Mac is looked at.
+// configuration; nothing of the Mac is looked at. One that was good is not read
+// again for every file that is made of it: rendering does that.
 func (c *files) Validate(_ addr.Addr, want *File, _ providers.Lookup) error {
+	c.mu.Lock()
+	good := c.templates[want.Template].tmpl != nil
+	c.mu.Unlock()
+	if good {
+		return nil
+	}
 	_, err := c.template(want.Template)
 	return err
 }

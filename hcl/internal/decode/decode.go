@@ -36,6 +36,7 @@ type Decoder struct {
 	Addr   addr.Addr // zero for blocks that are not managed
 
 	Deps  map[addr.Addr]bool // what the values come from
+	Known bool               // whether Decode's value is wholly known
 	Diags hcl.Diagnostics
 
 	ctx  *hcl.EvalContext
@@ -90,7 +91,12 @@ func (d *Decoder) block(s *schema.Block, b *body.Body, p cty.Path) cty.Value {
 		out[n.Type] = d.nested(n, b.Nested[n.Type], p.GetAttr(n.Type))
 	}
 	v := cty.ObjectVal(out)
-	if s.Check != nil && v.IsWhollyKnown() {
+	// Blocks in this one have set it before, and what is around it will after.
+	d.Known = true
+	for _, part := range out {
+		d.Known = d.Known && part.IsWhollyKnown()
+	}
+	if s.Check != nil && d.Known {
 		if err := s.Check(v); err != nil {
 			d.refuse(err, p, fmt.Sprintf("Invalid %s configuration", s.Type), fmt.Sprintf("In this %s block: ", s.Type))
 		}

@@ -42,6 +42,7 @@ type Node struct {
 	Block  bool // a managed block: of its value, only what is wrong is unknown
 	Group  bool // stands for other nodes: circles go through it unnamed
 	Broken bool // something is wrong with it
+	Read   bool // others refer to it; where none does, Eval may give no value
 	// Value is unknown until Eval has been called, and so is what it found
 	// wrong: whatever uses that has nothing to complain about.
 	Value cty.Value

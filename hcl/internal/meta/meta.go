@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/convert"
 
@@ -23,6 +24,9 @@ import (
 // ForEach evaluates for_each to the elements of the instances by their keys.
 // Nil is unknown or wrong.
 func ForEach(expr hcl.Expression, ctx *hcl.EvalContext) (map[string]cty.Value, hcl.Diagnostics) {
+	if elems := elements(expr, ctx); elems != nil {
+		return elems, nil
+	}
 	v, diags := expr.Value(ctx)
 	diags = report.Discreet(diags, ctx)
 	if diags.HasErrors() {
@@ -64,6 +68,29 @@ func ForEach(expr hcl.Expression, ctx *hcl.EvalContext) (map[string]cty.Value, h
 		out[key.AsString()] = elem
 	}
 	return out, diags
+}
+
+// elements are those of toset(…) where they are plain strings; nil leaves it to
+// the set itself. cty hashes what a set is made of, and sorts it each time that
+// it is gone through: more work than all other in a block of many instances.
+func elements(expr hcl.Expression, ctx *hcl.EvalContext) map[string]cty.Value {
+	call, ok := expr.(*hclsyntax.FunctionCallExpr)
+	if !ok || call.Name != "toset" || len(call.Args) != 1 || call.ExpandFinal {
+		return nil
+	}
+	v, diags := call.Args[0].Value(ctx)
+	if len(diags) > 0 || v.IsMarked() || !v.IsKnown() || v.IsNull() || !v.Type().IsTupleType() && !v.Type().IsListType() {
+		return nil
+	}
+	keys := make(map[string]cty.Value, v.LengthInt())
+	for it := v.ElementIterator(); it.Next(); {
+		_, elem := it.Element()
+		if elem.IsMarked() || elem.Type() != cty.String || !elem.IsKnown() || elem.IsNull() {
+			return nil
+		}
+		keys[elem.AsString()] = elem
+	}
+	return keys
 }
 
 // DependsOn reads depends_on: references that are not evaluated. blocks are

@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
 	"hostler/hcl/addr"
+	"hostler/hcl/internal/functions"
 	"hostler/hcl/internal/marks"
 	"hostler/hcl/internal/report"
 	"hostler/hcl/schema"
@@ -52,6 +54,36 @@ func TestForEach(t *testing.T) {
 		}
 		if got != want || len(diags) > 1 {
 			t.Errorf("%s: %s, %v; want %s", text, got, diags, want)
+		}
+	}
+}
+
+// The short way for toset(…) gives what the set itself gives, which brackets
+// round it ask for.
+func TestForEachOfToset(t *testing.T) {
+	ctx := &hcl.EvalContext{Functions: functions.Table("", marks.Sensitive), Variables: map[string]cty.Value{
+		"list": cty.ListVal([]cty.Value{cty.StringVal("b"), cty.StringVal("a"), cty.StringVal("b")}), "set": cty.SetVal([]cty.Value{cty.StringVal("a")}),
+		"later": cty.UnknownVal(cty.List(cty.String)), "any": cty.DynamicVal, "none": cty.ListValEmpty(cty.String), "null": cty.NullVal(cty.List(cty.String)),
+		"secret": cty.StringVal("a").Mark(marks.Sensitive), "from": cty.ListVal([]cty.Value{cty.StringVal("a")}).Mark(marks.Origin(addr.New("host", "a"))),
+		"some": cty.ListVal([]cty.Value{cty.UnknownVal(cty.String), cty.StringVal("a")}), "map": cty.MapVal(map[string]cty.Value{"a": cty.StringVal("x")}),
+	}}
+	for _, arg := range []string{
+		`["b", "a", "b"]`, `[]`, `["a", 1]`, `[1]`, `[true]`, `["a", null]`, `[null]`, `["a", any]`, `["a", secret]`, `[["a"]]`, `"a"`, `nothing`, `["a"], ["b"]`, `[["a"]]...`,
+		"list", "set", "later", "any", "none", "null", "[secret]", "from", "some", "map", "list[0]", `[for i in range(3) : "${i}"]`,
+	} {
+		got, short := ForEach(parse(t, "toset("+arg+")"), ctx)
+		want, long := ForEach(parse(t, "(toset("+arg+"))"), ctx)
+		if diff := cmp.Diff(want, got, cmp.Comparer(cty.Value.RawEquals)); diff != "" {
+			t.Errorf("toset(%s): %s", arg, diff)
+		}
+		said := func(diags hcl.Diagnostics) (all []string) {
+			for _, d := range diags {
+				all = append(all, d.Summary+": "+d.Detail)
+			}
+			return all
+		}
+		if diff := cmp.Diff(said(long), said(short)); diff != "" {
+			t.Errorf("toset(%s): %s", arg, diff)
 		}
 	}
 }
