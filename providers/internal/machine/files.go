@@ -136,12 +136,16 @@ func (m *Machine) place(p string, data []byte, perm fs.FileMode, put func(from, 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return m.inMac(err, p)
 	}
-	// A killed CreateFile may have left its temporary file as a second name of
-	// the finished one: to write into it would tear that.
-	if err := m.Sweep(p); err != nil {
-		return err
+	temp := func() (*os.File, error) { return os.OpenFile(tempName(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) }
+	f, err := temp()
+	if errors.Is(err, fs.ErrExist) {
+		// A killed CreateFile may have left its temporary file as a second name
+		// of the finished one: to write into it would tear that.
+		if err := m.Sweep(p); err != nil {
+			return err
+		}
+		f, err = temp()
 	}
-	f, err := os.OpenFile(tempName(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return m.inMac(err, p)
 	}
