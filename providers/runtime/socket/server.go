@@ -10,6 +10,7 @@
 package socket
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,6 +154,7 @@ func problem(err error) Problem {
 
 // Error is the problem as the caller's error.
 func (p Problem) Error() error {
+	p.Text = cmp.Or(p.Text, "the service gives no reason; is it another version than this hostler?")
 	if p.Reason == "" {
 		return errors.New(p.Text)
 	}
