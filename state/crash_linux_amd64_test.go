@@ -87,7 +87,7 @@ func TestKilledAtEverySyscall(t *testing.T) {
 		start(s)
 		f, _ := filmed(t, "session", s)
 		for i, m := range f.moments {
-			if i > 0 && m.call.name == "fsync" {
+			if i > 0 && m.call.Name == "fsync" {
 				continue // a kill finds the same as before it
 			}
 			if !t.Run(fmt.Sprintf("%s/%d", name, i), func(t *testing.T) { intact(t, f.killedAt(i), want, m.acknowledged) }) {
@@ -130,15 +130,15 @@ func TestKilledAsFilmed(t *testing.T) {
 		f, _ := filmed(t, "session", s)
 		kills := map[bool]int{} // in the middle of a write, and before another call
 		for i, m := range f.moments {
-			if m.call.nth == 0 || m.call.nth%12 != 0 {
+			if m.call.Nth == 0 || m.call.Nth%12 != 0 {
 				continue
 			}
-			torn := m.call.name == "write"
+			torn := m.call.Name == "write"
 			kills[torn]++
 			s := newStore(t)
 			start(s)
-			printed := trace(t, "session", []*Store{s}, watcher{before: func(_ int, c call) verdict {
-				return verdict{kill: c.nth == m.call.nth && !torn, torn: c.nth == m.call.nth && torn}
+			printed := trace(t, "session", []*Store{s}, watcher{Before: func(_ int, c call) verdict {
+				return verdict{Kill: c.Nth == m.call.Nth && !torn, Torn: c.Nth == m.call.Nth && torn}
 			}})[0]
 			if done := strings.Count(printed, "done\n"); strings.Contains(printed, "error") || done != m.acknowledged {
 				t.Fatalf("%s: killed at %s, printed %q after %d steps", name, m.call, printed, m.acknowledged)
@@ -196,7 +196,7 @@ func sweep(t *testing.T, from string, points func(calls []call) int, decide func
 		s := newStore(t)
 		start(s)
 		var calls []call
-		trace(t, "session", []*Store{s}, watcher{after: func(_ int, c call, _ int) { calls = append(calls, c) }})
+		trace(t, "session", []*Store{s}, watcher{After: func(_ int, c call, _ int) { calls = append(calls, c) }})
 		n := points(calls)
 		stores := make([]*Store, n+1) // the last one is not disturbed
 		for i := range stores {
@@ -204,7 +204,7 @@ func sweep(t *testing.T, from string, points func(calls []call) int, decide func
 			start(stores[i])
 		}
 		hits := make([]*call, n+1)
-		printed := trace(t, "session", stores, watcher{before: func(run int, c call) verdict {
+		printed := trace(t, "session", stores, watcher{Before: func(run int, c call) verdict {
 			v := decide(run+1, c)
 			if v != (verdict{}) && hits[run] == nil {
 				hits[run] = &c
@@ -236,16 +236,16 @@ func TestEverySyscallFailsOnce(t *testing.T) {
 	all := func(calls []call) int { return len(calls) }
 	for from, errno := range map[string]syscall.Errno{"nothing": syscall.EIO, "remains": syscall.ENOSPC} {
 		sweep(t, from, all, func(nth int, c call) verdict {
-			if c.nth == nth {
-				return verdict{fail: errno}
+			if c.Nth == nth {
+				return verdict{Fail: errno}
 			}
 			return verdict{}
 		}, func(t *testing.T, s *Store, want []*Snapshot, printed string, hit *call) {
 			reported := strings.Contains(printed, "error")
 			if hit != nil {
 				// Tidying up is the only thing that may fail in silence.
-				tidying := hit.name == "unlink" && strings.HasSuffix(hit.path, ".tmp") ||
-					hit.name == "ftruncate" && strings.HasSuffix(hit.path, ".lock")
+				tidying := hit.Name == "unlink" && strings.HasSuffix(hit.Path, ".tmp") ||
+					hit.Name == "ftruncate" && strings.HasSuffix(hit.Path, ".lock")
 				if !reported && !tidying {
 					t.Fatalf("nobody was told")
 				}
@@ -265,21 +265,21 @@ func TestDiskFullFromEveryCallOn(t *testing.T) {
 	count := func(calls []call) int {
 		n := 0
 		for _, c := range calls {
-			if c.grow {
+			if c.Grow {
 				n++
 			}
 		}
 		return n
 	}
 	sweep(t, "", count, func(nth int, c call) verdict {
-		if c.nth == 1 {
+		if c.Nth == 1 {
 			growing = 0
 		}
-		if c.grow {
+		if c.Grow {
 			growing++
 		}
-		if c.grow && growing >= nth {
-			return verdict{fail: syscall.ENOSPC}
+		if c.Grow && growing >= nth {
+			return verdict{Fail: syscall.ENOSPC}
 		}
 		return verdict{}
 	}, func(t *testing.T, s *Store, want []*Snapshot, printed string, hit *call) {
@@ -298,12 +298,12 @@ func TestNoLinks(t *testing.T) {
 		s := newStore(t)
 		start(s)
 		refused := 0
-		noLinks := watcher{before: func(_ int, c call) verdict {
-			if c.name != "link" {
+		noLinks := watcher{Before: func(_ int, c call) verdict {
+			if c.Name != "link" {
 				return verdict{}
 			}
 			refused++
-			return verdict{fail: syscall.EPERM}
+			return verdict{Fail: syscall.EPERM}
 		}}
 		printed := trace(t, "session", []*Store{s}, noLinks)[0]
 		if strings.Count(printed, "done\n") != len(want)-1 || refused < 3 {

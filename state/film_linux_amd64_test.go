@@ -54,7 +54,7 @@ func (f *film) close() {
 func filmed(t *testing.T, script string, s *Store) (*film, string) {
 	t.Helper()
 	f := newFilm(t, s)
-	printed := trace(t, script, []*Store{s}, watcher{after: func(_ int, c call, acknowledged int) { f.observe(c, acknowledged) }})[0]
+	printed := trace(t, script, []*Store{s}, watcher{After: func(_ int, c call, acknowledged int) { f.observe(c, acknowledged) }})[0]
 	f.acknowledge(strings.Count(printed, "done\n"))
 	return f, printed
 }
@@ -65,13 +65,13 @@ func (f *film) observe(c call, acknowledged int) {
 	before := f.now.names
 	f.now.call, f.now.durable, f.now.dirSynced, f.now.moved = c, maps.Clone(f.now.durable), false, [2]string{}
 	f.look()
-	switch name := filepath.Base(c.path); {
-	case c.name == "fsync" && c.path == f.dir:
+	switch name := filepath.Base(c.Path); {
+	case c.Name == "fsync" && c.Path == f.dir:
 		f.now.dirSynced = true
-	case c.name == "fsync":
+	case c.Name == "fsync":
 		ino := f.now.names[name]
 		f.now.durable[ino] = f.now.contents[ino]
-	case c.name == "rename":
+	case c.Name == "rename":
 		for to, ino := range f.now.names {
 			if ino == before[name] && before[to] != ino {
 				f.now.moved = [2]string{name, to}
@@ -126,10 +126,10 @@ func (f *film) killedAt(i int) *Store {
 func (f *film) tornAt(i int) *Store {
 	f.t.Helper()
 	m := f.moments[i]
-	if m.call.name != "write" {
+	if m.call.Name != "write" {
 		return nil
 	}
-	ino := m.names[filepath.Base(m.call.path)]
+	ino := m.names[filepath.Base(m.call.Path)]
 	m.contents = maps.Clone(m.contents)
 	m.contents[ino] = afterCut(f.moments[i-1].contents[ino], m.contents[ino], 1)
 	s, _ := f.rebuilt(m)

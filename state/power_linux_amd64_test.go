@@ -77,7 +77,7 @@ func carryOn(t *testing.T, session *film, kills []int, want []*Snapshot, known m
 		defer f.close()
 		stores, films, found, first = append(stores, s), append(films, f), append(found, read(t, s)), append(first, len(f.moments))
 	}
-	printed := trace(t, "next", stores, watcher{after: func(run int, c call, acknowledged int) {
+	printed := trace(t, "next", stores, watcher{After: func(run int, c call, acknowledged int) {
 		films[run].observe(c, acknowledged)
 	}})
 	for i, f := range films {

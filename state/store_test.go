@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"hostler/hcl/addr"
+	"hostler/providers/testbed/tracer"
 	"hostler/state/internal/book"
 )
 
 func TestMain(m *testing.M) {
 	if script := os.Getenv("STATE_TEST_CHILD"); script != "" {
 		if os.Getenv("STATE_TEST_TRACED") != "" {
-			stopAtChanges()
+			tracer.StopAtChanges()
 		}
 		child(script)
 		os.Exit(0)

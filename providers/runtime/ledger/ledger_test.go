@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"hostler/providers/testbed/tracer"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -21,6 +23,9 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv("LEDGER_CHILD"); path != "" {
+		if os.Getenv("LEDGER_TRACED") != "" {
+			tracer.StopAtChanges()
+		}
 		child(path)
 	}
 	os.Exit(m.Run())
@@ -164,10 +169,73 @@ func TestNamesOfVMs(t *testing.T) {
 	}
 }
 
+// acknowledged is what a child said: the tickets, and the leases of some.
+type acknowledged struct {
+	tickets map[string]bool
+	leases  map[string]string
+}
+
+// note reads what the child says, and calls after each line with its number.
+func (a acknowledged) note(t *testing.T, out io.Reader, after ...func(n int)) {
+	t.Helper()
+	lines := bufio.NewReader(out)
+	for n := 0; ; n++ {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return // what is left is half a line
+		}
+		switch words := strings.Fields(line); words[0] {
+		case "ticket":
+			a.tickets[words[1]] = true
+		case "lease":
+			a.leases[words[2]] = words[1]
+		default:
+			t.Fatal(line)
+		}
+		for _, do := range after {
+			do(n)
+		}
+	}
+}
+
+// check looks for it in a ledger.
+func (a acknowledged) check(t *testing.T, path, when string) {
+	t.Helper()
+	l, err := Open(path)
+	if err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+	defer l.Close()
+	s, err := l.Read()
+	if err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+	waiting, lent := map[string]bool{}, map[string]string{}
+	for _, w := range s.Tickets {
+		waiting[w.ID] = true
+	}
+	for _, g := range s.Leases {
+		if waiting[g.Ticket.ID] {
+			t.Errorf("%s: %s waits and is lent", when, g.Ticket.ID)
+		}
+		lent[g.Ticket.ID] = g.ID
+	}
+	for id := range a.tickets {
+		if !waiting[id] && lent[id] == "" {
+			t.Errorf("%s: ticket %s is lost", when, id)
+		}
+	}
+	for ticket, id := range a.leases {
+		if lent[ticket] != id {
+			t.Errorf("%s: lease %s is lost", when, id)
+		}
+	}
+}
+
 // Whatever was acknowledged before a kill is there after it, and whole.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	tickets, leased := map[string]bool{}, map[string]string{}
+	a := acknowledged{map[string]bool{}, map[string]string{}}
 	for round := range 12 {
 		c := exec.Command(os.Args[0])
 		c.Env = append(os.Environ(), "LEDGER_CHILD="+path)
@@ -178,55 +246,13 @@ func TestKilled(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		lines := bufio.NewReader(out)
-		for n := 0; ; n++ {
-			line, err := lines.ReadString('\n')
-			if err != nil {
-				break // what is left is half a line
-			}
-			words := strings.Fields(line)
-			switch words[0] {
-			case "ticket":
-				tickets[words[1]] = true
-			case "lease":
-				leased[words[2]] = words[1]
-			default:
-				t.Fatal(line)
-			}
+		a.note(t, out, func(n int) {
 			if n == 3+round*2 {
 				c.Process.Kill()
 			}
-		}
+		})
 		c.Wait()
-		l, err := Open(path)
-		if err != nil {
-			t.Fatalf("round %d: %v", round, err)
-		}
-		s, err := l.Read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		waiting, lent := map[string]bool{}, map[string]string{}
-		for _, w := range s.Tickets {
-			waiting[w.ID] = true
-		}
-		for _, g := range s.Leases {
-			if waiting[g.Ticket.ID] {
-				t.Errorf("%s waits and is lent", g.Ticket.ID)
-			}
-			lent[g.Ticket.ID] = g.ID
-		}
-		for id := range tickets {
-			if !waiting[id] && lent[id] == "" {
-				t.Errorf("round %d: ticket %s is lost", round, id)
-			}
-		}
-		for ticket, id := range leased {
-			if lent[ticket] != id {
-				t.Errorf("round %d: lease %s is lost", round, id)
-			}
-		}
-		l.Close()
+		a.check(t, path, fmt.Sprint("round ", round))
 	}
 }
 

@@ -1,4 +1,4 @@
-package state
+package tracer
 
 import (
 	"bytes"
@@ -9,9 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
-	"testing"
 	"unsafe"
 )
 
@@ -30,14 +28,14 @@ const (
 // changing are the syscalls at which the child is stopped; write and openat
 // are looked at more closely.
 var changing = map[uint64]string{
-	syscall.SYS_WRITE: "write", syscall.SYS_PWRITE64: "write", syscall.SYS_FSYNC: "fsync",
+	syscall.SYS_WRITE: "write", syscall.SYS_PWRITE64: "write", syscall.SYS_FSYNC: "fsync", syscall.SYS_FDATASYNC: "fsync",
 	syscall.SYS_FTRUNCATE: "ftruncate", syscall.SYS_OPENAT: "create", syscall.SYS_RENAMEAT: "rename",
 	sysRenameat2: "rename", syscall.SYS_LINKAT: "link", syscall.SYS_UNLINKAT: "unlink",
 }
 
-// stopAtChanges makes the kernel stop this process for its tracer at the
+// StopAtChanges makes the kernel stop this process for its tracer at the
 // changing syscalls only; stopping at all of them would be far slower.
-func stopAtChanges() {
+func StopAtChanges() {
 	const load, equal, ret = 0x20, 0x15, 0x06 // BPF
 	filter := []syscall.SockFilter{{Code: load}}
 	for nr := range changing {
@@ -60,114 +58,86 @@ func stopAtChanges() {
 	}
 }
 
-// call is a syscall of the child that changes something in the watched folder.
-type call struct {
-	nth  int
-	name string
-	path string
-	grow bool // it needs space on the disk
-}
-
-func (c call) String() string { return fmt.Sprintf("#%d %s %s", c.nth, c.name, c.path) }
-
-// verdict is what becomes of a call.
-type verdict struct {
-	kill bool          // before it happens
-	torn bool          // after the first half of a write happened
-	fail syscall.Errno // instead of happening
-}
-
-// watcher decides about calls, and sees what they did. run counts the stores
-// on which the script was run, from 0.
-type watcher struct {
-	before func(run int, c call) verdict
-	after  func(run int, c call, acknowledged int)
-}
-
-// trace lets one child run a script on each of the stores, one after the
-// other, and stops it at every changing syscall in their folders. It returns
-// what the child printed about each, as far as it came.
-func trace(t *testing.T, script string, stores []*Store, w watcher) []string {
-	t.Helper()
+// Run lets a program, which calls StopAtChanges when it begins, go on to its
+// end or to w's verdict. It returns what the program printed. ErrNotHere is a
+// machine that permits no tracing.
+func Run(c *exec.Cmd, folders []string, w Watcher) (printed string, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	out, in, err := os.Pipe()
-	must(t, err)
-	defer out.Close()
-	tr := tracer{t: t, runs: map[string]int{}, run: -1, watcher: w, pending: map[int]pending{}}
-	var paths []string
-	for i, s := range stores {
-		paths = append(paths, s.Path())
-		tr.runs[filepath.Dir(s.Path())] = i
+	if err != nil {
+		return "", err
 	}
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), "STATE_TEST_CHILD="+script, "STATE_TEST_PATH="+strings.Join(paths, "\n"), "STATE_TEST_TRACED=1", quickExit)
-	cmd.Stdout, cmd.Stderr = in, in
-	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	err = cmd.Start()
+	defer out.Close()
+	tr := tracer{folders: map[string]int{}, folder: -1, Watcher: w, pending: map[int]pending{}}
+	for i, dir := range folders {
+		tr.folders[dir] = i
+	}
+	c.Stdout, c.Stderr = in, in
+	c.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
+	err = c.Start()
 	in.Close()
 	if errors.Is(err, syscall.EPERM) {
-		t.Skip("ptrace is not permitted here")
+		return "", ErrNotHere
 	}
-	must(t, err)
-	tr.pid = cmd.Process.Pid
-	printed := make(chan string)
+	if err != nil {
+		return "", err
+	}
+	tr.pid = c.Process.Pid
+	text := make(chan []byte)
 	go func() {
-		text, _ := io.ReadAll(out)
-		printed <- string(text)
+		all, _ := io.ReadAll(out)
+		text <- all
 	}()
-	tr.memory, err = os.Open(fmt.Sprintf("/proc/%d/mem", tr.pid))
-	must(t, err)
-	defer tr.memory.Close()
-	tr.follow()
-	_ = cmd.Process.Release()
-	text := <-printed
-	if strings.Contains(text, "DATA RACE") {
-		t.Fatal(text)
+	if tr.memory, err = os.Open(fmt.Sprintf("/proc/%d/mem", tr.pid)); err == nil {
+		defer tr.memory.Close()
+		err = tr.follow()
 	}
-	each := strings.Split(text, endOfRun)
-	for len(each) < len(stores) {
-		each = append(each, "")
+	if err != nil {
+		_ = syscall.Kill(tr.pid, syscall.SIGKILL)
 	}
-	return each[:len(stores)]
+	_ = c.Process.Release()
+	return string(<-text), err
 }
 
 type tracer struct {
-	t    *testing.T
-	pid  int
-	runs map[string]int // by folder
-	run  int            // the one that goes on
-	watcher
+	pid     int
+	folders map[string]int
+	folder  int // the one that is worked in
+	Watcher
 	memory       *os.File
 	pending      map[int]pending // by thread: the syscall it is in
-	calls        int             // in this run
-	acknowledged int             // in this run
+	calls        int             // in this folder
+	acknowledged int             // in this folder
 }
 
 type pending struct {
-	call    call
+	call    Call
 	watched bool
 	ack     bool
-	verdict verdict
+	verdict Verdict
 }
 
-func (tr *tracer) follow() {
+func (tr *tracer) follow() error {
 	var ws syscall.WaitStatus
 	if _, err := syscall.Wait4(tr.pid, &ws, waitAll|waitOwn, nil); err != nil || !ws.Stopped() {
-		tr.t.Fatalf("wait for the child: %v %v", err, ws)
+		return fmt.Errorf("wait for the program: %w, %v", err, ws)
 	}
 	options := syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACESYSGOOD | ptraceSeccomp | ptraceExitKill
-	must(tr.t, syscall.PtraceSetOptions(tr.pid, options))
-	must(tr.t, syscall.PtraceCont(tr.pid, 0))
+	if err := errors.Join(syscall.PtraceSetOptions(tr.pid, options), syscall.PtraceCont(tr.pid, 0)); err != nil {
+		return err
+	}
 	for {
 		tid, err := syscall.Wait4(-1, &ws, waitAll|waitOwn, nil)
 		if err == syscall.EINTR {
 			continue
 		}
-		must(tr.t, err)
+		if err != nil {
+			return err
+		}
 		if ws.Exited() || ws.Signaled() {
 			if tid == tr.pid {
-				return
+				return nil
 			}
 			delete(tr.pending, tid)
 			continue
@@ -184,7 +154,7 @@ func (tr *tracer) follow() {
 			signal = int(sig)
 		}
 		if err := resume(tid, signal); err != nil && err != syscall.ESRCH {
-			tr.t.Fatal(err)
+			return err
 		}
 	}
 }
@@ -198,12 +168,12 @@ func (tr *tracer) began(tid int) bool {
 	}
 	p := tr.enter(tid, &regs)
 	switch {
-	case p.verdict.kill:
+	case p.verdict.Kill:
 		_ = syscall.Kill(tr.pid, syscall.SIGKILL)
-	case p.verdict.fail != 0:
+	case p.verdict.Fail != 0:
 		regs.Orig_rax = ^uint64(0)
 		_ = syscall.PtraceSetRegs(tid, &regs)
-	case p.verdict.torn:
+	case p.verdict.Torn:
 		regs.Rdx /= 2
 		_ = syscall.PtraceSetRegs(tid, &regs)
 	}
@@ -218,66 +188,66 @@ func (tr *tracer) ended(tid int) {
 	p := tr.pending[tid]
 	delete(tr.pending, tid)
 	switch {
-	case p.verdict.torn:
+	case p.verdict.Torn:
 		_ = syscall.Kill(tr.pid, syscall.SIGKILL)
-	case p.verdict.fail != 0:
+	case p.verdict.Fail != 0:
 		var regs syscall.PtraceRegs
 		if syscall.PtraceGetRegs(tid, &regs) == nil {
-			regs.Rax = uint64(-int64(p.verdict.fail))
+			regs.Rax = uint64(-int64(p.verdict.Fail))
 			_ = syscall.PtraceSetRegs(tid, &regs)
 		}
 	}
 	if p.ack {
 		tr.acknowledged++
 	}
-	if p.watched && tr.after != nil {
-		tr.after(tr.run, p.call, tr.acknowledged)
+	if p.watched && tr.After != nil {
+		tr.After(tr.folder, p.call, tr.acknowledged)
 	}
 }
 
 func (tr *tracer) enter(tid int, regs *syscall.PtraceRegs) pending {
-	c := call{name: changing[regs.Orig_rax]}
+	c := Call{Name: changing[regs.Orig_rax]}
 	onFile := false
-	switch c.name {
+	switch c.Name {
 	case "write":
 		if regs.Rdi == 1 {
 			return pending{ack: true}
 		}
-		c.grow, onFile = true, true
+		c.Grow, onFile = true, true
 	case "fsync", "ftruncate":
 		onFile = true
 	case "create":
 		if regs.Rdx&syscall.O_CREAT == 0 {
 			return pending{}
 		}
-		c.grow = true
+		c.Grow = true
 	case "link":
-		c.grow = true
+		c.Grow = true
 	}
 	if onFile {
-		c.path, _ = os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tr.pid, regs.Rdi))
+		c.Path, _ = os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tr.pid, regs.Rdi))
 	} else {
 		buf := make([]byte, 512)
 		n, _ := tr.memory.ReadAt(buf, int64(regs.Rsi)) // less than asked for at the end of a mapping
 		name, _, _ := bytes.Cut(buf[:n], []byte{0})
-		c.path = string(name)
+		c.Path = string(name)
 	}
-	run, watched := tr.runs[c.path]
+	folder, watched := tr.folders[c.Path]
 	if !watched {
-		run, watched = tr.runs[filepath.Dir(c.path)]
+		folder, watched = tr.folders[filepath.Dir(c.Path)]
 	}
 	if !watched {
 		return pending{}
 	}
-	if run != tr.run {
-		tr.run, tr.calls, tr.acknowledged = run, 0, 0
+	if folder != tr.folder {
+		tr.folder, tr.calls, tr.acknowledged = folder, 0, 0
 	}
 	tr.calls++
-	c.nth = tr.calls
+	c.Nth = tr.calls
 	p := pending{call: c, watched: true}
-	if tr.before != nil {
-		p.verdict = tr.before(run, c)
+	if tr.Before != nil {
+		p.verdict = tr.Before(folder, c)
 	}
-	p.verdict.torn = p.verdict.torn && c.name == "write" && regs.Rdx > 1
+	p.verdict.Torn = p.verdict.Torn && c.Name == "write" && regs.Rdx > 1
 	return p
 }
