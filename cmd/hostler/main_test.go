@@ -21,6 +21,7 @@ import (
 	"hostler/providers/runtime/status"
 	"hostler/providers/testbed"
 	"hostler/providers/testbed/mactest"
+	"hostler/providers/testbed/tracer"
 )
 
 // canary is a secret that every script's environment holds, and that may turn
@@ -33,6 +34,10 @@ var canary = strings.Join([]string{"c4n4ry", "53cr3t", "v4lu3"}, "-")
 func TestMain(m *testing.M) {
 	if at := os.Getenv("HOSTLER_TEST_CRASH"); at != "" {
 		os.Exit(crashMain(at))
+	}
+	if os.Getenv(tracedChild) != "" {
+		tracer.StopAtChanges()
+		main()
 	}
 	testscript.Main(tidy{m}, map[string]func(){"hostler": main})
 }
