@@ -53,8 +53,7 @@ func StopAtChanges() {
 	}
 	runtime.UnlockOSThread()
 	if err != 0 {
-		fmt.Println("error", err)
-		os.Exit(1)
+		panic(fmt.Sprint("no filter of syscalls: ", err))
 	}
 }
 
