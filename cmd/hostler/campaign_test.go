@@ -24,7 +24,7 @@ import (
 // it. CI plays a few kills; the whole campaign, with its table, is
 //
 //	go test ./cmd/hostler -run Campaign -kills 1000 -timeout 2h -v
-var kills = flag.Int("kills", 3, "kills of each campaign")
+var kills = flag.Int("kills", 3, "kills of each campaign that strike a program at work")
 
 // campaignFiles are 300 objects of several types, which version 1 changes,
 // adds and removes. What one version makes the other takes back.
@@ -109,25 +109,39 @@ func (c tally) String() string {
 	return fmt.Sprintf("%d kills, %d of them too late; lost %d, made twice or left over %d, plans that failed %d", c.kills, c.ended, c.lost, c.twice, c.unplanned)
 }
 
-// struck runs a command of hostler, and kills it after so long.
-func (b *builder) struck(after time.Duration, args ...string) (late bool) {
+// fuse is how long a program works before it is killed: any time up to what it
+// takes. That is learned as the machine gets faster or slower, so that few kills
+// come too late.
+type fuse struct {
+	*rand.Rand
+	took time.Duration
+}
+
+func newFuse(seed uint64, took time.Duration) *fuse {
+	return &fuse{rand.New(rand.NewPCG(7, seed)), took}
+}
+
+// struck runs a command of hostler, and kills it.
+func (b *builder) struck(f *fuse, args ...string) (late bool) {
 	b.t.Helper()
 	c := exec.Command(b.exe, append([]string{"--chdir", b.dir}, args...)...)
 	c.Env = append(b.mac.Environ(), b.env...)
-	return struck(b.t, c, after)
+	return struck(b.t, c, f)
 }
 
-// struck runs a program and kills it after so long; late says that it had ended
-// by then.
-func struck(t *testing.T, c *exec.Cmd, after time.Duration) (late bool) {
+// struck runs a program and kills it; late says that it had ended by then.
+func struck(t *testing.T, c *exec.Cmd, f *fuse) (late bool) {
 	t.Helper()
+	after := time.Duration(f.Int64N(int64(f.took)))
 	must(t, c.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
 	select {
 	case <-ended:
+		f.took -= f.took / 20
 		return true
 	case <-time.After(after):
+		f.took += f.took / 100
 	}
 	_ = c.Process.Kill()
 	<-ended
@@ -152,13 +166,13 @@ func TestCampaignApply(t *testing.T) {
 		}
 		want[version] = now
 	}
-	random := rand.New(rand.NewPCG(7, 1))
+	burning := newFuse(1, took)
 	var sum tally
-	for n := range *kills {
+	for n := 0; sum.kills-sum.ended < *kills; n++ {
 		version := (n + 1) % 2
 		b.write(campaignFiles(version))
 		sum.kills++
-		if b.struck(time.Duration(random.Int64N(int64(took)*11/10)), "apply", "--auto-approve") {
+		if b.struck(burning, "apply", "--auto-approve") {
 			sum.ended++
 		}
 		if !json.Valid([]byte(b.must("state", "pull"))) {
@@ -223,12 +237,12 @@ func TestCampaignBuilds(t *testing.T) {
 		return strings.Join(all, "\n")
 	}
 	want := roles()
-	random := rand.New(rand.NewPCG(7, 2))
+	burning := newFuse(2, took)
 	var sum tally
-	for n := range *kills {
+	for n := 0; sum.kills-sum.ended < *kills; n++ {
 		edit(n)
 		sum.kills++
-		if b.struck(time.Duration(random.Int64N(int64(took)*11/10)), "apply", "--auto-approve") {
+		if b.struck(burning, "apply", "--auto-approve") {
 			sum.ended++
 		}
 		// The checks of the images want each step to have run once.
@@ -409,11 +423,11 @@ func TestCampaignTerraform(t *testing.T) {
 	good, err := os.ReadFile(state)
 	must(t, err)
 	took := run("apply", "-auto-approve", "-var=v=second")
-	random := rand.New(rand.NewPCG(7, 1))
+	burning := newFuse(1, took)
 	empty, broken, late := 0, 0, 0
-	for range *kills {
+	for n := 0; n-late < *kills; n++ {
 		must(t, os.WriteFile(state, good, 0o600))
-		if struck(t, command("apply", "-auto-approve", "-var=v=second"), time.Duration(random.Int64N(int64(took)*11/10))) {
+		if struck(t, command("apply", "-auto-approve", "-var=v=second"), burning) {
 			late++
 			continue
 		}
@@ -425,5 +439,5 @@ func TestCampaignTerraform(t *testing.T) {
 			broken++
 		}
 	}
-	t.Logf("terraform: %d kills, %d of them too late; the state is empty after %d, and no JSON after %d", *kills, late, empty, broken)
+	t.Logf("terraform: %d kills, %d of them too late; the state is empty after %d, and no JSON after %d", *kills+late, late, empty, broken)
 }
