@@ -111,9 +111,9 @@ func (b *builder) must(args ...string) string {
 }
 
 // serve starts the Mac's service.
-func (b *builder) serve() {
+func (b *builder) serve(args ...string) {
 	b.t.Helper()
-	stop := b.serveUntil()
+	stop := b.serveUntil(args...)
 	b.t.Cleanup(func() {
 		stop()
 		must(b.t, b.mac.Reboot())
@@ -121,9 +121,9 @@ func (b *builder) serve() {
 }
 
 // serveUntil is serve until stop is called, or the test ends.
-func (b *builder) serveUntil() (stop func()) {
+func (b *builder) serveUntil(args ...string) (stop func()) {
 	b.t.Helper()
-	c := exec.Command(b.exe, "serve")
+	c := exec.Command(b.exe, append([]string{"serve"}, args...)...)
 	c.Env = append(b.mac.Environ(), b.env...)
 	must(b.t, c.Start())
 	stop = sync.OnceFunc(func() {

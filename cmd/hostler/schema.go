@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -151,8 +152,11 @@ func schemaJSON(a *app, blocks []*schema.Block) error {
 	return a.printJSON(out)
 }
 
-// printJSON writes one document for programs.
+// printJSON writes one document for programs, to whom a list of nothing is [].
 func (a *app) printJSON(document any) error {
+	if v := reflect.ValueOf(document); v.Kind() == reflect.Slice && v.IsNil() {
+		document = []any{}
+	}
 	enc := json.NewEncoder(a.stdout)
 	enc.SetIndent("", "  ")
 	return enc.Encode(document)

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"strings"
@@ -78,7 +80,11 @@ func TestTop(t *testing.T) {
 		t.Errorf("without a terminal: %v\n%s", err, out)
 	}
 	b.must("apply", "--auto-approve")
-	b.serve()
+	at := freePort(t) // instead of that of the block
+	b.serve("--listen", at)
+	if code, page := get(t, "http://"+at+"/", at); code != http.StatusOK || !strings.Contains(page, "the service runs") {
+		t.Errorf("serve --listen: %d %s", code, page)
+	}
 	s := b.onScreen(120, "top", "--interval", "100ms")
 	s.await(t, "host.mini", "\x1b[32mthe service runs", "of 4GiB", "Nobody waits.", "q quits", "\r\n")
 	must(t, pty.Setsize(s.File, &pty.Winsize{Cols: 30, Rows: 40}))
@@ -88,13 +94,35 @@ func TestTop(t *testing.T) {
 	if err := s.cmd.Wait(); err != nil {
 		t.Errorf("q: %v", err)
 	}
-	s = b.onScreen(100, "top", "--no-color", "--interval", "100ms")
-	if text := s.await(t, "the service runs", "q quits"); strings.Contains(text, "\x1b[3") {
-		t.Errorf("colours: %q", text)
+	for plain, args := range map[string][]string{"": {"--no-color"}, "NO_COLOR=1": nil} {
+		b.env = append(b.env, plain)
+		s = b.onScreen(100, append([]string{"top", "--interval", "100ms"}, args...)...)
+		if text := s.await(t, "the service runs", "q quits"); strings.Contains(text, "\x1b[3") {
+			t.Errorf("%s%v: colours: %q", plain, args, text)
+		}
+		_, err = s.WriteString("\x03")
+		must(t, err)
+		if err := s.cmd.Wait(); err != nil {
+			t.Errorf("Ctrl-C: %v", err)
+		}
 	}
-	_, err = s.WriteString("\x03")
+	c := exec.Command(b.exe, "--chdir", b.dir, "top", "--json", "--interval", "100ms")
+	c.Env = append(b.mac.Environ(), b.env...)
+	out, err := c.StdoutPipe()
 	must(t, err)
-	if err := s.cmd.Wait(); err != nil {
-		t.Errorf("Ctrl-C: %v", err)
+	must(t, c.Start())
+	for d, n := json.NewDecoder(out), 0; n < 3; n++ {
+		var now struct {
+			Host    string
+			Running bool
+			Leases  []any
+		}
+		if err := d.Decode(&now); err != nil || now.Host != "mini" || !now.Running || now.Leases == nil {
+			t.Errorf("line %d: %+v, %v", n, now, err)
+		}
+	}
+	must(t, c.Process.Signal(os.Interrupt))
+	if err := c.Wait(); err != nil {
+		t.Errorf("--json, interrupted: %v", err)
 	}
 }

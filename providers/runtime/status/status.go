@@ -78,7 +78,7 @@ func Of(ctx context.Context, o dispatch.Options, snap ledger.Snapshot, running b
 	}
 	s := Status{
 		Host: conf.Host.Name, Running: running, Draining: snap.State.Draining, Stopped: snap.State.Stopped, Contended: snap.State.Contended,
-		Leases: snap.Leases, Quarantine: snap.Quarantine, Queue: []Waiting{}, Others: []Other{},
+		Leases: append([]ledger.Lease{}, snap.Leases...), Quarantine: append([]ledger.Quarantine{}, snap.Quarantine...), Queue: []Waiting{}, Others: []Other{},
 	}
 	for _, flaw := range conf.Broken {
 		s.Flaws = append(s.Flaws, flaw.Error())
