@@ -8,18 +8,8 @@ import (
 	"testing"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
-
-// lies are the ways in which a call of tart can go wrong that hostler must see
-// through by itself. What hangs is in interrupt.txtar.
-var lies = []testbed.Fault{
-	{Kind: testbed.Fail, Code: 0}, // done, it says, and nothing was
-	{Kind: testbed.Fail, Code: 0, Stdout: `[{"Name":`},
-	{Kind: testbed.Fail, Code: 1},
-	{Kind: testbed.Fail, Code: 2, Stderr: "Error: the specified VM \"x\" does not exist\n"},
-	{Kind: testbed.Fail, Code: 127, Stderr: "tart: command not found\n"},
-	{Kind: testbed.Garbage}, {Kind: testbed.CrashBefore}, {Kind: testbed.CrashAfter},
-}
 
 // made are builds without checkpoints: one that tart said it made, and did
 // not, only makes a later build longer.
@@ -42,9 +32,9 @@ func TestLyingTart(t *testing.T) {
 		t.Fatalf("only %d calls of tart", len(calls))
 	}
 	for i, c := range calls {
-		for k, f := range lies {
-			if !*long && (i*len(lies)+k)%61 != 0 {
-				continue
+		for k, f := range mactest.Lies() {
+			if f.Kind == testbed.Hang || !*long && (8*i+k)%61 != 0 {
+				continue // what hangs is in interrupt.txtar
 			}
 			t.Run(fmt.Sprintf("%d %s %s %d %d", i, c.Args[0], f.Kind, f.Code, k), func(t *testing.T) {
 				t.Parallel()

@@ -11,20 +11,10 @@ import (
 
 	"hostler/providers/runtime/ledger"
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/mactest"
 )
 
 var long = flag.Bool("long", false, "play all faults, not a sample")
-
-// lies are the ways in which a call of tart can go wrong that hostler must see
-// through by itself.
-var lies = []testbed.Fault{
-	{Kind: testbed.Fail, Code: 0}, // done, it says, and nothing was
-	{Kind: testbed.Fail, Code: 0, Stdout: `[{"Name":`},
-	{Kind: testbed.Fail, Code: 1},
-	{Kind: testbed.Fail, Code: 2, Stderr: "Error: the specified VM \"x\" does not exist\n"},
-	{Kind: testbed.Fail, Code: 127, Stderr: "tart: command not found\n"},
-	{Kind: testbed.Garbage}, {Kind: testbed.CrashBefore}, {Kind: testbed.CrashAfter}, {Kind: testbed.Hang},
-}
 
 // TestLyingTart lets each call of tart that a job makes go wrong, in every way.
 // Whoever asked gets a runner or an error, nothing is left, and the next job is
@@ -51,8 +41,8 @@ func TestLyingTart(t *testing.T) {
 		t.Fatalf("tart was called for %q", verbs)
 	}
 	for i, verb := range verbs {
-		for k, f := range lies {
-			if !*long && ((i+k)%len(lies) != 0 || f.Kind == testbed.Hang) {
+		for k, f := range mactest.Lies() {
+			if !*long && ((i+k)%9 != 0 || f.Kind == testbed.Hang) {
 				continue // what hangs is waited for, up to two minutes
 			}
 			t.Run(fmt.Sprintf("%d %s %s %d %d", i, verb, f.Kind, f.Code, k), func(t *testing.T) {
