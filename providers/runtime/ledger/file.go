@@ -16,28 +16,32 @@ import (
 
 // Open opens or makes the ledger for writing. Its folder must be there.
 func Open(path string) (*Ledger, error) {
+	made := path + ".new"
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := create(path); err != nil {
+		if err := create(path, made); err != nil {
 			return nil, err
 		}
 	}
-	return openWhole(path)
+	l, err := openWhole(path)
+	if err == nil {
+		_ = os.Remove(made)
+	}
+	return l, err
 }
 
-// create makes an empty ledger beside its place and then puts it there, whole: a
+// create makes an empty ledger beside its place, and then gives it that name: a
 // ledger that a crash cut short in its first moment would be taken for damaged.
-func create(path string) error {
-	temp := path + ".new"
-	l, err := openWhole(temp)
+func create(path, made string) error {
+	l, err := openWhole(made)
 	if err != nil && !errors.Is(err, ErrBusy) {
-		_ = os.Remove(temp) // a killed create's
-		l, err = openWhole(temp)
+		_ = os.Remove(made) // a killed create's
+		l, err = openWhole(made)
 	}
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	if err := os.Link(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(made, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	dir, err := os.Open(filepath.Dir(path))
@@ -45,7 +49,7 @@ func create(path string) error {
 		return err
 	}
 	defer dir.Close()
-	return errors.Join(os.Remove(temp), dir.Sync())
+	return dir.Sync()
 }
 
 func openWhole(path string) (*Ledger, error) {

@@ -210,6 +210,9 @@ func (a acknowledged) check(t *testing.T, path, when string) {
 	if err != nil {
 		t.Fatalf("%s: %v", when, err)
 	}
+	if _, err := os.Stat(path + ".new"); err == nil {
+		t.Errorf("%s: a half made ledger is left", when)
+	}
 	waiting, lent := map[string]bool{}, map[string]string{}
 	for _, w := range s.Tickets {
 		waiting[w.ID] = true
