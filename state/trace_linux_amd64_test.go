@@ -28,7 +28,8 @@ func trace(t *testing.T, script string, stores []*Store, w watcher) []string {
 	}
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), "STATE_TEST_CHILD="+script, "STATE_TEST_PATH="+strings.Join(paths, "\n"), "STATE_TEST_TRACED=1", quickExit)
-	text, err := tracer.Run(c, folders, w)
+	w.Watched = tracer.Folders(folders...)
+	text, err := tracer.Output(c, w)
 	if errors.Is(err, tracer.ErrNotHere) {
 		t.Skip(err)
 	}

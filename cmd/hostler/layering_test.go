@@ -31,7 +31,7 @@ var mayImport = []struct {
 	{"hcl/...", []string{"hcl/..."}},
 	{"state/...", []string{"hcl/addr", "state/..."}},
 	{"providers/testbed/...", []string{"providers/testbed/..."}},
-	{"providers/providertest", []string{"hcl/addr", "hcl/schema", "providers", "providers/secret", "providers/testbed"}},
+	{"providers/providertest", []string{"hcl/addr", "hcl/schema", "providers", "providers/secret", "providers/testbed", "providers/testbed/tracer"}},
 	{"providers/secret", nil},
 	{"providers/runtime/ledger", nil},
 	{"providers/internal/...", []string{"hcl/addr", "hcl/schema", "providers", "providers/secret", "providers/internal/..."}},

@@ -69,10 +69,13 @@ func (w *writing) traced(decide func(n int, c tracer.Call) tracer.Verdict) (prin
 	must(w.t, err)
 	c := w.command(exe, "apply", "--auto-approve")
 	c.Env = append(c.Env, tracedChild+"=1")
-	printed, err = tracer.Run(c, []string{w.dir, filepath.Join(w.dir, "src")}, tracer.Watcher{Before: func(_ int, c tracer.Call) tracer.Verdict {
-		calls++
-		return decide(calls, c)
-	}})
+	printed, err = tracer.Output(c, tracer.Watcher{
+		Watched: tracer.Folders(w.dir, filepath.Join(w.dir, "src")),
+		Before: func(_ int, c tracer.Call) tracer.Verdict {
+			calls++
+			return decide(calls, c)
+		},
+	})
 	if errors.Is(err, tracer.ErrNotHere) {
 		w.t.Skip(err)
 	}

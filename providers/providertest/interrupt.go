@@ -1,17 +1,20 @@
 package providertest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"hostler/providers/testbed"
+	"hostler/providers/testbed/tracer"
 )
 
 // envChild makes the test binary a child that creates the object of one
@@ -99,7 +102,7 @@ func holdInterrupt(t *trial) error {
 			}
 		}
 	}
-	for n := 1; canTrace; n++ {
+	for n := 1; tracer.Here; n++ {
 		what, done, err := t.killedAtChange(n)
 		if err != nil {
 			return fmt.Errorf("create, killed before its change %d to files (%s): %w", n, what, err)
@@ -157,6 +160,53 @@ func (t *trial) killedAtCall(f testbed.Fault) error {
 		return err
 	}
 	return t.recovers(empty)
+}
+
+// killedAtChange kills a child just before the n-th change it makes to files.
+// done says that it made fewer.
+func (t *trial) killedAtChange(n int) (what string, done bool, err error) {
+	empty, err := t.prepare()
+	if err != nil {
+		return "", false, err
+	}
+	output := func() string { return "" }
+	end, err := tracer.Run(func(sys *syscall.SysProcAttr) (p *os.Process, err error) {
+		p, output, err = t.spawn(sys)
+		return p, err
+	}, tracer.Watcher{All: true, Watched: t.within, Before: func(_ int, c tracer.Call) tracer.Verdict {
+		if c.Name == "fsync" || c.Nth < n || what != "" {
+			return tracer.Verdict{}
+		}
+		what = c.Name + " " + filepath.Base(cmp.Or(c.To, c.Path))
+		return tracer.Verdict{Kill: true}
+	}})
+	switch {
+	case err != nil:
+		return what, false, fmt.Errorf("%w\n%s", err, output())
+	case what == "" && end.ExitStatus() == 0:
+		return "", true, nil
+	case !end.Signaled() || what == "":
+		return what, false, fmt.Errorf("the child ended as %v\n%s", end, output())
+	}
+	if t.Mac != nil {
+		if err := t.quiet(); err != nil {
+			return what, false, err
+		}
+	}
+	return what, false, t.recovers(empty)
+}
+
+// within tells what a child changes for itself. A double that runs in it writes
+// for itself, too; what is real by it changes with one of its files.
+func (t *trial) within(name string) (folder int, ok bool) {
+	rel, ok := strings.CutPrefix(name, t.dir+"/")
+	if !ok || t.Double == nil {
+		return 0, ok
+	}
+	if rel, inside := strings.CutPrefix(name, t.Root+"/"); inside {
+		return 0, !slices.ContainsFunc(t.Ignore, func(p string) bool { return strings.HasPrefix(rel, p) })
+	}
+	return 0, t.Double.MatchString(rel)
 }
 
 // quiet waits until the tools that outlived their caller have ended.

@@ -20,7 +20,10 @@ func traced(t *testing.T, before func(c tracer.Call) tracer.Verdict) (path, said
 	path = filepath.Join(t.TempDir(), "ledger.db")
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), "LEDGER_CHILD="+path, "LEDGER_TRACED=1", "GORACE=atexit_sleep_ms=0")
-	said, err := tracer.Run(c, []string{filepath.Dir(path)}, tracer.Watcher{Before: func(_ int, c tracer.Call) tracer.Verdict { return before(c) }})
+	said, err := tracer.Output(c, tracer.Watcher{
+		Watched: tracer.Folders(filepath.Dir(path)),
+		Before:  func(_ int, c tracer.Call) tracer.Verdict { return before(c) },
+	})
 	if errors.Is(err, tracer.ErrNotHere) {
 		t.Skip(err)
 	}

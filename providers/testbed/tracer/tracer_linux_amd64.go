@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -25,12 +22,16 @@ const (
 	sysSeccomp     = 317
 )
 
-// changing are the syscalls at which the child is stopped; write and openat
-// are looked at more closely.
+// Here says that this machine traces.
+const Here = true
+
+// changing are the syscalls that may change something; some are looked at more
+// closely.
 var changing = map[uint64]string{
 	syscall.SYS_WRITE: "write", syscall.SYS_PWRITE64: "write", syscall.SYS_FSYNC: "fsync", syscall.SYS_FDATASYNC: "fsync",
-	syscall.SYS_FTRUNCATE: "ftruncate", syscall.SYS_OPENAT: "create", syscall.SYS_RENAMEAT: "rename",
-	sysRenameat2: "rename", syscall.SYS_LINKAT: "link", syscall.SYS_UNLINKAT: "unlink",
+	syscall.SYS_FTRUNCATE: "ftruncate", syscall.SYS_FCHMOD: "chmod", syscall.SYS_FCHMODAT: "chmod",
+	syscall.SYS_OPENAT: "create", syscall.SYS_MKDIRAT: "mkdir", syscall.SYS_SYMLINKAT: "symlink",
+	syscall.SYS_RENAMEAT: "rename", sysRenameat2: "rename", syscall.SYS_LINKAT: "link", syscall.SYS_UNLINKAT: "unlink",
 }
 
 // StopAtChanges makes the kernel stop this process for its tracer at the
@@ -57,55 +58,40 @@ func StopAtChanges() {
 	}
 }
 
-// Run lets a program, which calls StopAtChanges when it begins, go on to its
-// end or to w's verdict. It returns what the program printed. ErrNotHere is a
-// machine that permits no tracing.
-func Run(c *exec.Cmd, folders []string, w Watcher) (printed string, err error) {
+// Run starts a program with these attributes, and lets it go on to its end or
+// to w's verdict. It returns how the program ended. ErrNotHere is a machine that
+// permits no tracing.
+func Run(start func(*syscall.SysProcAttr) (*os.Process, error), w Watcher) (syscall.WaitStatus, error) {
+	// Only the thread that started the program may trace it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	out, in, err := os.Pipe()
-	if err != nil {
-		return "", err
-	}
-	defer out.Close()
-	tr := tracer{folders: map[string]int{}, folder: -1, Watcher: w, pending: map[int]pending{}}
-	for i, dir := range folders {
-		tr.folders[dir] = i
-	}
-	c.Stdout, c.Stderr = in, in
-	c.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
-	err = c.Start()
-	in.Close()
+	p, err := start(&syscall.SysProcAttr{Ptrace: true})
 	if errors.Is(err, syscall.EPERM) {
-		return "", ErrNotHere
+		return 0, ErrNotHere
 	}
 	if err != nil {
-		return "", err
+		return 0, err
 	}
-	tr.pid = c.Process.Pid
-	text := make(chan []byte)
-	go func() {
-		all, _ := io.ReadAll(out)
-		text <- all
-	}()
+	defer p.Release()
+	tr := tracer{pid: p.Pid, folder: -1, Watcher: w, pending: map[int]pending{}, inside: map[int]bool{}}
+	var end syscall.WaitStatus
 	if tr.memory, err = os.Open(fmt.Sprintf("/proc/%d/mem", tr.pid)); err == nil {
 		defer tr.memory.Close()
-		err = tr.follow()
+		end, err = tr.follow()
 	}
 	if err != nil {
 		_ = syscall.Kill(tr.pid, syscall.SIGKILL)
 	}
-	_ = c.Process.Release()
-	return string(<-text), err
+	return end, err
 }
 
 type tracer struct {
-	pid     int
-	folders map[string]int
-	folder  int // the one that is worked in
+	pid    int
+	folder int // the one that is worked in
 	Watcher
 	memory       *os.File
 	pending      map[int]pending // by thread: the syscall it is in
+	inside       map[int]bool    // by thread, where all syscalls stop
 	calls        int             // in this folder
 	acknowledged int             // in this folder
 }
@@ -117,14 +103,17 @@ type pending struct {
 	verdict Verdict
 }
 
-func (tr *tracer) follow() error {
-	var ws syscall.WaitStatus
+func (tr *tracer) follow() (ws syscall.WaitStatus, err error) {
 	if _, err := syscall.Wait4(tr.pid, &ws, waitAll|waitOwn, nil); err != nil || !ws.Stopped() {
-		return fmt.Errorf("wait for the program: %w, %v", err, ws)
+		return ws, fmt.Errorf("wait for the program: %w, %v", err, ws)
+	}
+	goOn := syscall.PtraceCont
+	if tr.All {
+		goOn = syscall.PtraceSyscall
 	}
 	options := syscall.PTRACE_O_TRACECLONE | syscall.PTRACE_O_TRACESYSGOOD | ptraceSeccomp | ptraceExitKill
-	if err := errors.Join(syscall.PtraceSetOptions(tr.pid, options), syscall.PtraceCont(tr.pid, 0)); err != nil {
-		return err
+	if err := errors.Join(syscall.PtraceSetOptions(tr.pid, options), goOn(tr.pid, 0)); err != nil {
+		return ws, err
 	}
 	for {
 		tid, err := syscall.Wait4(-1, &ws, waitAll|waitOwn, nil)
@@ -132,28 +121,33 @@ func (tr *tracer) follow() error {
 			continue
 		}
 		if err != nil {
-			return err
+			return ws, err
 		}
 		if ws.Exited() || ws.Signaled() {
 			if tid == tr.pid {
-				return nil
+				return ws, nil
 			}
 			delete(tr.pending, tid)
+			delete(tr.inside, tid)
 			continue
 		}
-		signal, resume := 0, syscall.PtraceCont
+		signal, resume := 0, goOn
 		switch sig := ws.StopSignal(); {
 		case sig == syscall.SIGTRAP && ws>>16 == eventSeccomp:
 			if tr.began(tid) {
 				resume = syscall.PtraceSyscall // to its end
 			}
+		case sig == syscallStop && tr.All && !tr.inside[tid]:
+			tr.inside[tid] = true
+			tr.began(tid)
 		case sig == syscallStop:
+			tr.inside[tid] = false
 			tr.ended(tid)
 		case sig != syscall.SIGTRAP && sig != syscall.SIGSTOP: // those are a new thread, and its parent
 			signal = int(sig)
 		}
 		if err := resume(tid, signal); err != nil && err != syscall.ESRCH {
-			return err
+			return ws, err
 		}
 	}
 }
@@ -206,34 +200,33 @@ func (tr *tracer) ended(tid int) {
 
 func (tr *tracer) enter(tid int, regs *syscall.PtraceRegs) pending {
 	c := Call{Name: changing[regs.Orig_rax]}
-	onFile := false
-	switch c.Name {
-	case "write":
-		if regs.Rdi == 1 {
+	switch regs.Orig_rax {
+	case syscall.SYS_WRITE, syscall.SYS_PWRITE64, syscall.SYS_FSYNC, syscall.SYS_FDATASYNC, syscall.SYS_FTRUNCATE, syscall.SYS_FCHMOD:
+		if c.Name == "write" && regs.Rdi == 1 {
 			return pending{ack: true}
 		}
-		c.Grow, onFile = true, true
-	case "fsync", "ftruncate":
-		onFile = true
-	case "create":
-		if regs.Rdx&syscall.O_CREAT == 0 {
+		c.Path, _ = os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tr.pid, regs.Rdi))
+	case syscall.SYS_OPENAT:
+		if regs.Rdx&(syscall.O_CREAT|syscall.O_TRUNC) == 0 {
 			return pending{}
 		}
-		c.Grow = true
-	case "link":
+		c.Path = tr.text(regs.Rsi)
+	case syscall.SYS_SYMLINKAT:
+		c.Path = tr.text(regs.Rdx)
+	case syscall.SYS_RENAMEAT, sysRenameat2, syscall.SYS_LINKAT:
+		c.Path, c.To = tr.text(regs.Rsi), tr.text(regs.R10)
+	case syscall.SYS_MKDIRAT, syscall.SYS_UNLINKAT, syscall.SYS_FCHMODAT:
+		c.Path = tr.text(regs.Rsi)
+	default:
+		return pending{}
+	}
+	switch c.Name {
+	case "write", "create", "mkdir", "symlink", "link":
 		c.Grow = true
 	}
-	if onFile {
-		c.Path, _ = os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", tr.pid, regs.Rdi))
-	} else {
-		buf := make([]byte, 512)
-		n, _ := tr.memory.ReadAt(buf, int64(regs.Rsi)) // less than asked for at the end of a mapping
-		name, _, _ := bytes.Cut(buf[:n], []byte{0})
-		c.Path = string(name)
-	}
-	folder, watched := tr.folders[c.Path]
-	if !watched {
-		folder, watched = tr.folders[filepath.Dir(c.Path)]
+	folder, watched := tr.Watched(c.Path)
+	if !watched && c.To != "" {
+		folder, watched = tr.Watched(c.To)
 	}
 	if !watched {
 		return pending{}
@@ -249,4 +242,12 @@ func (tr *tracer) enter(tid int, regs *syscall.PtraceRegs) pending {
 	}
 	p.verdict.Torn = p.verdict.Torn && c.Name == "write" && regs.Rdx > 1
 	return p
+}
+
+// text is a string of the program.
+func (tr *tracer) text(at uint64) string {
+	buf := make([]byte, 1024)
+	n, _ := tr.memory.ReadAt(buf, int64(at)) // less than asked for at the end of a mapping
+	text, _, _ := bytes.Cut(buf[:n], []byte{0})
+	return string(text)
 }
