@@ -24,7 +24,7 @@ import (
 // it. CI plays a few kills; the whole campaign, with its table, is
 //
 //	go test ./cmd/hostler -run Campaign -kills 1000 -timeout 2h -v
-var kills = flag.Int("kills", 3, "kills of each campaign that strike a program at work")
+var kills = flag.Int("kills", 2, "kills of each campaign that strike a program at work")
 
 // campaignFiles are 300 objects of several types, which version 1 changes,
 // adds and removes. What one version makes the other takes back.

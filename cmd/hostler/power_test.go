@@ -67,7 +67,7 @@ func (p *powered) boot() (cut func()) {
 // boots it again, and looks for everything that was acknowledged. As often as
 // you like:
 //
-//	go test ./cmd/hostler -run PowerLoss -kills 50 -timeout 2h -v
+//	go test ./cmd/hostler -run PowerLoss -kills 100 -timeout 2h -v
 func TestPowerLoss(t *testing.T) {
 	m, err := testbed.RealMachine(t.TempDir())
 	if err != nil {
@@ -97,7 +97,7 @@ func TestPowerLoss(t *testing.T) {
 		} else {
 			lost += written.check(t, unpacked(t, p.exec(nil, "tar -c -f - -C kept .")))
 		}
-		if cuts == *kills || t.Failed() {
+		if cuts == *kills/2 || t.Failed() {
 			cut()
 			t.Logf("%d cuts: %d resources, %d tickets; of files that nobody had synced %d were lost", cuts, len(written.puts), len(written.stages), lost)
 			break

@@ -130,7 +130,7 @@ func TestEverySyscall(t *testing.T) {
 	if calls < 60 || len(want) != 3 {
 		t.Fatalf("%d calls, %d files", calls, len(want))
 	}
-	step := 7
+	step := 23
 	if *long {
 		step = 1
 	}

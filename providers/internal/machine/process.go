@@ -54,7 +54,7 @@ func (m *Machine) Start(c Command, log string) (*Process, error) {
 	defer f.Close()
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.Program, err)
 	}
 	p := &Process{PID: cmd.Process.Pid, done: make(chan struct{})}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Command is one program to run to its end.
@@ -78,7 +79,9 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 	// A Ctrl-C at the terminal is for us to handle; a program that is in the
 	// middle of a change is told only when we decide so.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	err = cmd.Run()
+	if err = start(cmd); err == nil {
+		err = cmd.Wait()
+	}
 	out := Output{stdout.kept, stderr.kept}
 	var exit *exec.ExitError
 	switch {
@@ -90,6 +93,21 @@ func (m *Machine) Run(ctx context.Context, c Command) (Output, error) {
 		return out, c.exitError(exit, out)
 	}
 	return out, fmt.Errorf("%s: %w", c.Program, err)
+}
+
+// start starts a program. One that hostler has just written is busy for as long
+// as a child that was forked meanwhile has not become another program (Go's issue
+// 22315).
+func start(cmd *exec.Cmd) error {
+	unstarted := *cmd // a Cmd can be started once
+	for wait := time.Millisecond; ; wait *= 2 {
+		*cmd = unstarted
+		err := cmd.Start()
+		if !errors.Is(err, syscall.ETXTBSY) || wait > time.Second {
+			return err
+		}
+		time.Sleep(wait)
+	}
 }
 
 // command is c as a program of this machine. It puts sudo before c where that
