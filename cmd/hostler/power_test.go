@@ -97,7 +97,7 @@ func TestPowerLoss(t *testing.T) {
 		} else {
 			lost += written.check(t, unpacked(t, p.exec(nil, "tar -c -f - -C kept .")))
 		}
-		if cuts == *kills/2 || t.Failed() {
+		if cuts == max(1, *kills/2) || t.Failed() {
 			cut()
 			t.Logf("%d cuts: %d resources, %d tickets; of files that nobody had synced %d were lost", cuts, len(written.puts), len(written.stages), lost)
 			break
